@@ -1,0 +1,54 @@
+/*
+ * The mounts that a daemon serves, and what history operations need of the
+ * kernel's caches. All calls come from control threads, never from a FUSE
+ * request, and never with a lock held that a request needs.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "failure.h"
+#include "store.h"
+
+struct mounts;
+
+struct mount_params {
+	const char *branch;   /* NULL with a snapshot */
+	uint32_t snapshot_id; /* 0: the branch's head */
+	const char *mountpoint; /* absolute */
+	const char *options;  /* the -o string, may be NULL */
+};
+
+/* idle is called (from any thread) when the last mount has gone. */
+NODISCARD int mounts_new(struct store *store, void (*idle)(void *context),
+			 void *context, struct mounts **out_mounts);
+/* Unmounts all that is left and waits for its threads. */
+void mounts_free(struct mounts *mounts);
+
+NODISCARD int mounts_add(struct mounts *mounts,
+			 const struct mount_params *params,
+			 struct failure *failure);
+/* target: a mountpoint, or a branch name (all its mounts). Busy mounts are
+ * refused with who holds them open where that can be told, unless lazy. */
+NODISCARD int mounts_remove(struct mounts *mounts, const char *target,
+			    bool lazy, struct failure *failure);
+
+/* The kernel's dirty pages of the branch's mounts reach the store. */
+NODISCARD int mounts_flush(struct mounts *mounts, const char *branch,
+			   struct failure *failure);
+/* Handles that are open for writing on the branch's image. */
+unsigned mounts_writers(struct mounts *mounts, const char *branch);
+/* From now on every open handle of the branch answers EIO (close and fsync
+ * still succeed). */
+void mounts_revoke(struct mounts *mounts, const char *branch);
+/* The next read through the kernel shows the branch's state as it is now. */
+void mounts_invalidate(struct mounts *mounts, const char *branch);
+/* A renamed branch keeps its mounts. */
+void mounts_renamed(struct mounts *mounts, const char *branch,
+		    const char *new_name);
+
+/* [{"branch":..., "snapshot":null, "mountpoint":..., "read_only":...,
+ *   "writers":0, "readers":0}] */
+json_t *mounts_list(struct mounts *mounts);
