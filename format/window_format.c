@@ -1,0 +1,220 @@
+/* Windows as runs: neighbouring slots of consecutive places share a run. */
+#include "window_format.h"
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "le.h"
+
+struct disk_window {
+	struct le64 checksum; /* of all that follows, seeded with the key */
+	struct le32 version;
+	struct le32 run_count;
+};
+
+struct disk_run {
+	struct le16 first;
+	struct le16 count;
+	uint8_t kind;
+	uint8_t lz4;
+	struct le16 block;
+	struct le32 segment;
+	struct le32 birth;
+};
+
+static uint64_t key_checksum(uint64_t seed, const struct window_key *key,
+			     const uint8_t *bytes, size_t len_bytes)
+{
+	struct {
+		struct le64 inode, window;
+		struct le32 line, gen;
+	} disk = {
+		le64_put(key->inode),
+		le64_put(key->window),
+		le32_put(key->line),
+		le32_put(key->gen),
+	};
+
+	return XXH3_64bits_withSeed(
+		bytes, len_bytes,
+		XXH3_64bits_withSeed(&disk, sizeof(disk), seed));
+}
+
+/* How many slots from here on share one run. */
+static size_t run_length(const struct slot *slots, size_t slot_count)
+{
+	const struct slot *head = slots;
+	size_t i;
+
+	if (head->kind == SLOT_KIND_ZERO)
+		return 1;
+	for (i = 1; i < slot_count; i++) {
+		const struct slot *slot = &slots[i];
+
+		if (slot->kind != head->kind || slot->first != head->first + i ||
+		    slot->segment != head->segment ||
+		    slot->birth != head->birth)
+			break;
+		if (head->kind == SLOT_KIND_RAW &&
+		    slot->block != head->block + i)
+			break;
+		if (head->kind == SLOT_KIND_LZ4 &&
+		    (slot->block != head->block ||
+		     slot_skip(slot) != slot_skip(head) + i))
+			break;
+	}
+	return i;
+}
+
+static uint8_t *put_sum(uint8_t *next, uint64_t sum)
+{
+	struct le64 disk = le64_put(sum);
+
+	memcpy(next, &disk, sizeof(disk));
+	return next + sizeof(disk);
+}
+
+size_t window_encode(uint64_t seed, const struct window_key *key,
+		     const struct slot *slots, size_t slot_count, uint8_t *out)
+{
+	struct disk_window header = { .version = le32_put(FORMAT_VERSION) };
+	uint8_t *next = out + sizeof(header);
+	uint32_t run_count = 0;
+	size_t i, j, length;
+
+	for (i = 0; i < slot_count; i += length, run_count++) {
+		const struct slot *head = &slots[i];
+		struct disk_run run = {
+			.first = le16_put(head->first),
+			.kind = head->kind,
+			.lz4 = head->lz4,
+			.block = le16_put(head->block),
+			.segment = le32_put(head->segment),
+			.birth = le32_put(head->birth),
+		};
+
+		length = run_length(head, slot_count - i);
+		run.count = le16_put(head->kind == SLOT_KIND_ZERO ?
+					     head->count :
+					     (uint16_t)length);
+		memcpy(next, &run, sizeof(run));
+		next += sizeof(run);
+		if (head->kind == SLOT_KIND_LZ4)
+			next = put_sum(next, head->sum);
+		if (head->kind == SLOT_KIND_RAW)
+			for (j = 0; j < length; j++)
+				next = put_sum(next, slots[i + j].sum);
+	}
+	header.run_count = le32_put(run_count);
+	memcpy(out, &header, sizeof(header));
+	header.checksum = le64_put(
+		key_checksum(seed, key, out + sizeof(header.checksum),
+			     (size_t)(next - out) - sizeof(header.checksum)));
+	memcpy(out, &header, sizeof(header));
+	return (size_t)(next - out);
+}
+
+static bool run_valid(const struct slot *head, unsigned count, unsigned begin)
+{
+	if (count == 0 || head->first < begin || head->first >= WINDOW_BLOCKS ||
+	    count > WINDOW_BLOCKS - (unsigned)head->first)
+		return false; /* F-32 */
+	if (head->kind == SLOT_KIND_ZERO)
+		return head->segment == 0; /* F-33 */
+	if (head->segment == 0 || head->block == 0 ||
+	    head->block >= SEGMENT_BLOCKS)
+		return false; /* F-33 */
+	if (head->kind == SLOT_KIND_RAW)
+		return count <= SEGMENT_BLOCKS - (unsigned)head->block;
+	return head->kind == SLOT_KIND_LZ4 && slot_skip(head) + count <= 16 &&
+	       slot_stored_blocks(head) <=
+		       SEGMENT_BLOCKS - (unsigned)head->block; /* F-34 */
+}
+
+/* Appends the slots of one run; returns how many bytes of sums it took. */
+static size_t run_expand(const struct slot *head, unsigned count,
+			 const uint8_t *sums, size_t sums_bytes,
+			 struct slot *slots, size_t *slot_count)
+{
+	size_t need = head->kind == SLOT_KIND_RAW ? count * sizeof(struct le64) :
+		      head->kind == SLOT_KIND_LZ4 ? sizeof(struct le64) :
+						    0;
+	unsigned i;
+
+	if (need > sums_bytes)
+		return SIZE_MAX; /* F-31 */
+	if (head->kind == SLOT_KIND_ZERO) {
+		slots[*slot_count] = *head;
+		slots[(*slot_count)++].count = (uint16_t)count;
+		return 0;
+	}
+	for (i = 0; i < count; i++) {
+		struct slot *slot = &slots[(*slot_count)++];
+		struct le64 sum;
+
+		*slot = *head;
+		slot->first = (uint16_t)(head->first + i);
+		slot->count = 1;
+		if (head->kind == SLOT_KIND_RAW) {
+			slot->block = (uint16_t)(head->block + i);
+			memcpy(&sum, sums + i * sizeof(sum), sizeof(sum));
+		} else {
+			slot->lz4 = (uint8_t)(head->lz4 + (i << 4));
+			memcpy(&sum, sums, sizeof(sum));
+		}
+		slot->sum = le64_get(sum);
+	}
+	return need;
+}
+
+int window_decode(uint64_t seed, const struct window_key *key,
+		  const void *bytes, size_t len_bytes, struct slot *slots,
+		  size_t *out_slot_count)
+{
+	const uint8_t *next = bytes, *end = next + len_bytes;
+	struct disk_window header;
+	size_t slot_count = 0, taken;
+	uint32_t i;
+	unsigned begin = 0;
+
+	if (len_bytes < sizeof(header) || len_bytes > WINDOW_ROW_BYTES_MAX)
+		return -EUCLEAN; /* F-30 */
+	memcpy(&header, next, sizeof(header));
+	if (le64_get(header.checksum) !=
+	    key_checksum(seed, key, next + sizeof(header.checksum),
+			 len_bytes - sizeof(header.checksum)))
+		return -EUCLEAN; /* F-30 */
+	if (le32_get(header.version) != FORMAT_VERSION)
+		return -EUCLEAN; /* F-30 */
+	next += sizeof(header);
+	for (i = 0; i < le32_get(header.run_count); i++) {
+		struct disk_run run;
+		struct slot head = { 0 };
+		unsigned count;
+
+		if ((size_t)(end - next) < sizeof(run))
+			return -EUCLEAN; /* F-31 */
+		memcpy(&run, next, sizeof(run));
+		next += sizeof(run);
+		head.first = le16_get(run.first);
+		head.kind = run.kind;
+		head.lz4 = run.lz4;
+		head.block = le16_get(run.block);
+		head.segment = le32_get(run.segment);
+		head.birth = le32_get(run.birth);
+		count = le16_get(run.count);
+		if (!run_valid(&head, count, begin))
+			return -EUCLEAN; /* F-32, F-33, F-34 */
+		taken = run_expand(&head, count, next, (size_t)(end - next),
+				   slots, &slot_count);
+		if (taken == SIZE_MAX)
+			return -EUCLEAN; /* F-31 */
+		next += taken;
+		begin = head.first + count;
+	}
+	if (next != end)
+		return -EUCLEAN; /* F-31 */
+	*out_slot_count = slot_count;
+	return 0;
+}
