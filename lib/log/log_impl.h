@@ -1,0 +1,51 @@
+/* The log's insides, shared by its own files only. */
+#pragma once
+
+#include "log.h"
+#include "mutex.h"
+
+enum { LOG_FD_SLOTS = 256, LOG_UNSYNCED_MAX = 64 };
+
+struct log_fd_slot {
+	uint32_t segment; /* 0: free */
+	int fd;
+	unsigned references;
+};
+
+struct log_fd {
+	int fd;
+	struct log_fd_slot *slot; /* NULL: private, closed by put */
+};
+
+struct log {
+	struct log_params params;
+
+	struct mutex lock; /* tail, record block; leaf but for fd_lock */
+	struct log_position position;
+	uint32_t known_segment_max;
+	bool started;
+	bool move_to_tail; /* records go on in the tail's segment */
+
+	uint64_t appended_lsn; /* atomic */
+	uint64_t durable_lsn;  /* atomic */
+
+	struct mutex sync_lock;
+	pthread_cond_t sync_done;
+	bool syncing;
+	int failed;            /* first failed flush, kept for good */
+	uint32_t synced_segment; /* all before are durable */
+	uint64_t flush_count, flush_ns;
+
+	struct mutex fd_lock;
+	struct log_fd_slot fds[LOG_FD_SLOTS];
+};
+
+NODISCARD int log_fd_get(struct log *log, uint32_t segment,
+			 struct log_fd *out_fd);
+void log_fd_put(struct log *log, struct log_fd fd);
+void log_fd_forget(struct log *log, uint32_t segment);
+/* Creates the file with its header. */
+NODISCARD int log_segment_create(const struct log_params *params,
+				 uint32_t segment, uint64_t first_lsn);
+struct record_place log_place(const struct log *log,
+			      const struct log_position *position);

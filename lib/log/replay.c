@@ -1,0 +1,348 @@
+/*
+ * Reading the log back.
+ *
+ * Two passes from the index's position. The first finds where the records
+ * end and how much of them was known durable; the second visits them. Where
+ * records end, what follows decides: nothing that was durable may be
+ * missing, so a record block behind the end that knows of a later durable
+ * LSN means damage, and else the end is a torn tail.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "io.h"
+#include "log_impl.h"
+#include "logging.h"
+
+struct walker {
+	struct log *log;
+	struct log_position at;
+	uint64_t durable_lsn; /* the newest that a valid record knows of */
+	bool loaded;
+	bool entered_block; /* the last step went into a new record block */
+	bool any_lsn;       /* walking one segment: LSNs are not known before */
+	uint8_t block[FORMAT_BLOCK_BYTES];
+};
+
+static int load_block(struct walker *walker)
+{
+	struct log_position *at = &walker->at;
+	struct record_block_header header;
+	struct location place = { at->segment, at->block };
+	int rc = log_read_blocks(walker->log, place, walker->block, 1);
+
+	if (rc == -ENOENT)
+		return -EUCLEAN; /* the segment that should follow is missing */
+	if (rc < 0)
+		return rc;
+	rc = record_block_decode(walker->log->params.seed, walker->block,
+				 sizeof(walker->block), &header);
+	if (rc < 0)
+		return rc;
+	if (header.segment != at->segment || header.block != at->block ||
+	    header.epoch < at->epoch)
+		return -EUCLEAN;
+	if (walker->any_lsn) {
+		at->next_lsn = header.first_lsn;
+	} else if (at->offset == 0 && header.first_lsn != at->next_lsn) {
+		return -EUCLEAN;
+	}
+	at->epoch = header.epoch;
+	if (at->offset == 0)
+		at->offset = RECORD_BLOCK_HEADER_BYTES;
+	if (header.durable_lsn > walker->durable_lsn)
+		walker->durable_lsn = header.durable_lsn;
+	walker->loaded = true;
+	return 0;
+}
+
+/*
+ * One record. -ENOENT: the end, nothing was written here. -EUCLEAN: what is
+ * here is no record. The walker stays before it in both cases.
+ */
+static int walker_next(struct walker *walker, struct record *out_record)
+{
+	struct log_position *at = &walker->at;
+	struct log_position before = *at;
+	struct record_place place;
+	struct location target;
+	int rc;
+
+	walker->entered_block = false;
+	for (;;) {
+		if (!walker->loaded) {
+			rc = load_block(walker);
+			if (rc < 0)
+				goto stay;
+		}
+		place = log_place(walker->log, at);
+		rc = record_decode(&place, walker->block + at->offset,
+				   FORMAT_BLOCK_BYTES - at->offset, out_record);
+		if (rc == 0 && out_record->lsn != at->next_lsn)
+			rc = -EUCLEAN;
+		if (rc < 0)
+			goto stay;
+		if (out_record->lsn - out_record->unsynced >
+		    walker->durable_lsn)
+			walker->durable_lsn =
+				out_record->lsn - out_record->unsynced;
+		at->offset += (uint32_t)out_record->record_bytes;
+		at->next_lsn++;
+		if (out_record->type != RECORD_TYPE_JUMP)
+			return 0;
+		rc = jump_record_decode(out_record, &target);
+		if (rc < 0)
+			goto stay;
+		at->segment = target.segment;
+		at->block = target.block;
+		at->offset = 0;
+		walker->loaded = false;
+		walker->entered_block = true;
+	}
+stay:
+	/* A jump to a block that was never begun: the end is before it. */
+	*at = before;
+	walker->loaded = false;
+	return rc;
+}
+
+/* Does a record in this block, at or after offset, know that lsn was
+ * durable? */
+static bool block_knows(struct log *log, struct location place,
+			uint32_t offset, uint64_t lsn)
+{
+	uint8_t block[FORMAT_BLOCK_BYTES];
+	struct record_block_header header;
+	struct record_place at = {
+		.seed = log->params.seed,
+		.segment = place.segment,
+		.block = place.block,
+	};
+	struct record record;
+
+	if (log_read_blocks(log, place, block, 1) < 0 ||
+	    record_block_decode(log->params.seed, block, sizeof(block),
+				&header) < 0 ||
+	    header.segment != place.segment || header.block != place.block ||
+	    header.epoch < log->position.epoch)
+		return false;
+	if (offset == 0 && header.durable_lsn >= lsn)
+		return true;
+	at.epoch = header.epoch;
+	at.offset = offset ? offset : RECORD_BLOCK_HEADER_BYTES;
+	for (; at.offset + RECORD_HEADER_BYTES <= FORMAT_BLOCK_BYTES;
+	     at.offset += 8)
+		if (record_decode(&at, block + at.offset,
+				  FORMAT_BLOCK_BYTES - at.offset,
+				  &record) == 0 &&
+		    record.lsn > lsn && record.lsn - record.unsynced >= lsn)
+			return true;
+	return false;
+}
+
+/* Looks behind the end of the records for proof that lsn was durable. */
+static bool was_durable(struct log *log, const struct log_position *end,
+			uint64_t lsn)
+{
+	struct location place = { end->segment, end->block };
+
+	if (block_knows(log, place, end->offset, lsn))
+		return true;
+	for (;; place.segment++, place.block = 0) {
+		struct log_fd fd;
+		struct stat st;
+		uint32_t blocks;
+
+		if (log_fd_get(log, place.segment, &fd) < 0)
+			return false;
+		if (fstat(fd.fd, &st) < 0)
+			st.st_size = 0;
+		log_fd_put(log, fd);
+		blocks = (uint32_t)((st.st_size + FORMAT_BLOCK_BYTES - 1) /
+				    FORMAT_BLOCK_BYTES);
+		for (place.block++; place.block < blocks; place.block++)
+			if (block_knows(log, place, 0, lsn))
+				return true;
+	}
+}
+
+/* The tail lies behind every block that a record names. */
+static void cover(struct log_position *at, struct location place,
+		  uint32_t blocks)
+{
+	if (place.segment > at->tail_segment) {
+		at->tail_segment = place.segment;
+		at->tail_block = SEGMENT_FIRST_RECORD_BLOCK + 1;
+	}
+	if (place.segment == at->tail_segment &&
+	    place.block + blocks > at->tail_block)
+		at->tail_block = place.block + blocks;
+}
+
+static int cover_record(struct log_position *at, const struct record *record)
+{
+	struct extent_record extent;
+	struct move_record move;
+	int rc = 0;
+
+	if (record->type == RECORD_TYPE_RAW ||
+	    record->type == RECORD_TYPE_LZ4) {
+		rc = extent_record_decode(record, &extent);
+		if (rc == 0)
+			cover(at, extent.chunk, extent.stored_blocks);
+	} else if (record->type == RECORD_TYPE_MOVE) {
+		rc = move_record_decode(record, &move);
+		if (rc == 0)
+			cover(at, move.chunk, move.stored_blocks);
+	}
+	return rc;
+}
+
+static void tell_block(struct log *log, const struct log_position *before,
+		       const struct log_position *now)
+{
+	struct log_events *events = &log->params.events;
+	uint32_t segment;
+
+	for (segment = before->tail_segment; segment < now->tail_segment;
+	     segment++) {
+		struct location header = { segment + 1, 0 };
+		struct location first = { segment + 1,
+					  SEGMENT_FIRST_RECORD_BLOCK };
+
+		if (events->sealed)
+			events->sealed(events->context, segment,
+				       SEGMENT_BLOCKS);
+		if (!events->metadata_block)
+			continue;
+		events->metadata_block(events->context, header);
+		events->metadata_block(events->context, first);
+	}
+	if (events->metadata_block &&
+	    (now->segment != before->segment || now->block != before->block)) {
+		struct location at = { now->segment, now->block };
+
+		events->metadata_block(events->context, at);
+	}
+}
+
+/* Pass 1: how far it is durable. */
+static int find_durable(struct log *log, struct walker *walker)
+{
+	struct record record;
+	int rc;
+
+	walker->log = log;
+	walker->at = log->position;
+	walker->durable_lsn = log->position.next_lsn - 1;
+	while ((rc = walker_next(walker, &record)) == 0)
+		;
+	return rc == -ENOENT || rc == -EUCLEAN ? 0 : rc;
+}
+
+/* Pass 2: visits up to where pass 1 came. */
+static int visit_all(struct log *log, struct walker *walker, uint64_t durable,
+		     log_visit *visit, void *context,
+		     struct log_replay_result *result)
+{
+	struct log_position before = log->position, at;
+	struct record record;
+	int rc;
+
+	walker->at = log->position;
+	walker->loaded = false;
+	for (;;) {
+		struct log_position resume = walker->at;
+
+		resume.tail_segment = before.tail_segment;
+		resume.tail_block = before.tail_block;
+		rc = walker_next(walker, &record);
+		if (rc < 0)
+			return rc == -ENOENT ? 0 : rc;
+		rc = visit(context, &record, record.lsn <= durable);
+		if (rc < 0) {
+			walker->at = resume;
+			return rc;
+		}
+		result->records++;
+		at = walker->at;
+		at.tail_segment = before.tail_segment;
+		at.tail_block = before.tail_block;
+		cover(&at, (struct location){ at.segment, at.block }, 1);
+		rc = cover_record(&at, &record);
+		if (rc < 0)
+			return rc;
+		tell_block(log, &before, &at);
+		walker->at = at;
+		before = at;
+	}
+}
+
+int log_replay(struct log *log, log_visit *visit, void *context,
+	       struct log_replay_result *out_result)
+{
+	struct log_replay_result result = { 0 };
+	AUTO_FREE struct walker *walker = calloc(1, sizeof(*walker));
+	struct log_position end;
+	uint64_t durable, stopped_lsn;
+	int rc;
+
+	if (!walker)
+		return -ENOMEM;
+	rc = find_durable(log, walker);
+	if (rc < 0)
+		return rc;
+	end = walker->at;
+	durable = walker->durable_lsn;
+	if (end.next_lsn <= durable || was_durable(log, &end, end.next_lsn)) {
+		result.bad = (struct location){ end.segment, end.block };
+		*out_result = result;
+		return log_errno(-EUCLEAN,
+				 "log: damage in segment %u, block %u",
+				 end.segment, end.block);
+	}
+	rc = visit_all(log, walker, durable, visit, context, &result);
+	stopped_lsn = walker->at.next_lsn;
+	if (rc == -ENODATA && stopped_lsn > durable) {
+		result.cut = true;
+		rc = 0;
+	} else if (rc == -EUCLEAN && stopped_lsn == end.next_lsn) {
+		result.cut = true; /* the torn record that pass 1 stopped at */
+		rc = 0;
+	} else if (rc == -ENODATA) {
+		rc = -EUCLEAN;
+	}
+	result.bad = (struct location){ walker->at.segment, walker->at.block };
+	*out_result = result;
+	if (rc < 0)
+		return rc;
+	log->position = walker->at;
+	log->move_to_tail = walker->at.tail_segment != walker->at.segment;
+	log->durable_lsn = durable;
+	return 0;
+}
+
+int log_walk_segment(struct log *log, uint32_t segment, log_visit *visit,
+		     void *context)
+{
+	AUTO_FREE struct walker *walker = calloc(1, sizeof(*walker));
+	struct record record;
+	int rc = 0;
+
+	if (!walker)
+		return -ENOMEM;
+	walker->log = log;
+	walker->any_lsn = true;
+	walker->at.segment = segment;
+	walker->at.block = SEGMENT_FIRST_RECORD_BLOCK;
+	while (walker->at.segment == segment &&
+	       (rc = walker_next(walker, &record)) == 0 &&
+	       walker->at.segment == segment) {
+		rc = visit(context, &record, true);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == -ENOENT || rc == -EUCLEAN ? 0 : rc;
+}
