@@ -196,7 +196,7 @@ static int write_at(struct log *log, uint32_t segment, uint32_t block,
  * Begins the next record block. The new block's header goes out before the
  * jump to it: a jump always leads to a header unless power is lost.
  */
-static int next_block_locked(struct log *log, bool jump)
+static int next_block_locked(struct log *log, uint32_t epoch)
 {
 	struct log_position *position = &log->position;
 	struct log_position old = *position;
@@ -224,28 +224,26 @@ static int next_block_locked(struct log *log, bool jump)
 	}
 	header = (struct record_block_header){
 		.segment = at.segment,
-		.epoch = position->epoch,
+		.epoch = epoch,
 		.block = at.block,
-		.first_lsn = position->next_lsn + (jump ? 1 : 0),
+		.first_lsn = position->next_lsn + 1,
 		.durable_lsn = log_durable_lsn(log),
 	};
 	record_block_encode(log->params.seed, &header, bytes);
 	rc = write_at(log, at.segment, at.block, 0, bytes, sizeof(bytes));
 	if (rc < 0)
 		return rc;
-	if (jump) {
-		old.epoch = position->epoch;
-		place = log_place(log, &old);
-		record.lsn = position->next_lsn;
-		record.payload = payload;
-		record.payload_bytes = jump_record_encode(at, payload);
-		record_encode(&place, &record, encoded);
-		rc = write_at(log, old.segment, old.block, old.offset, encoded,
-			      record_bytes(record.payload_bytes));
-		if (rc < 0)
-			return rc;
-		position->next_lsn++;
-	}
+	place = log_place(log, &old);
+	record.lsn = position->next_lsn;
+	record.payload = payload;
+	record.payload_bytes = jump_record_encode(at, payload);
+	record_encode(&place, &record, encoded);
+	rc = write_at(log, old.segment, old.block, old.offset, encoded,
+		      record_bytes(record.payload_bytes));
+	if (rc < 0)
+		return rc;
+	position->next_lsn++;
+	position->epoch = epoch;
 	log->move_to_tail = false;
 	position->segment = at.segment;
 	position->block = at.block;
@@ -264,7 +262,7 @@ static int append_locked(struct log *log, struct record *record)
 
 	if (log->move_to_tail || position->offset + total >
 					 FORMAT_BLOCK_BYTES - RECORD_JUMP_BYTES) {
-		rc = next_block_locked(log, true);
+		rc = next_block_locked(log, position->epoch);
 		if (rc < 0)
 			return rc;
 	}
@@ -311,8 +309,7 @@ int log_start(struct log *log, bool was_clean)
 	if (!was_clean) {
 		/* The old block's free end may hold bytes of the cut tail:
 		 * go on elsewhere, under an epoch that they don't have. */
-		log->position.epoch++;
-		rc = next_block_locked(log, false);
+		rc = next_block_locked(log, log->position.epoch + 1);
 	}
 	__atomic_store_n(&log->appended_lsn, log->position.next_lsn - 1,
 			 __ATOMIC_RELEASE);

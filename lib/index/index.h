@@ -1,0 +1,233 @@
+/*
+ * The index: SQLite as the materialised state of one LSN. The only code
+ * that knows SQL. One connection does all (rule 11); a mutex inside makes
+ * every call safe from any thread.
+ *
+ * A transaction is open from index_open to index_close; index_commit makes
+ * it durable and begins the next. Only the store's maintenance thread
+ * writes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "failure.h"
+#include "scope.h"
+#include "window_format.h"
+
+struct index;
+
+/* Makes index.db with its schema in the directory. */
+NODISCARD int index_create(const char *directory, struct failure *failure);
+/*
+ * Opens and checks what it is: header, version and feature bits, schema
+ * text. Failures say how to repair.
+ */
+NODISCARD int index_open(const char *directory, struct index **out_index,
+			 struct failure *failure);
+/* Rolls back what was not committed. */
+void index_close(struct index *index);
+/* Commits durably, moves the WAL into the database, begins the next. */
+NODISCARD int index_commit(struct index *index);
+/* Copies the committed state to index.bak (new file, then rename). */
+NODISCARD int index_backup(struct index *index, const char *directory);
+
+/* Small values by name; integers and blobs. get: -ENOENT. */
+NODISCARD int index_meta_put(struct index *index, const char *key,
+			     int64_t value);
+NODISCARD int index_meta_get(struct index *index, const char *key,
+			     int64_t *out_value);
+NODISCARD int index_meta_put_blob(struct index *index, const char *key,
+				  const void *data, size_t len_bytes);
+NODISCARD int index_meta_get_blob(struct index *index, const char *key,
+				  void *data, size_t len_bytes);
+
+/* The lines that a view looks through, oldest first; on each, generations
+ * up to and including the limit. Ids and limits both ascend. */
+struct line_path {
+	uint32_t references; /* atomic */
+	uint32_t count;
+	struct line_limit {
+		uint32_t line;
+		uint32_t gen;
+	} level[];
+};
+
+/* The level of this line, or NULL. */
+const struct line_limit *line_path_find(const struct line_path *path,
+					uint32_t line);
+
+/*
+ * The row of a window that a view sees: the newest along its path. row
+ * holds WINDOW_ROW_BYTES_MAX. -ENOENT: none, it is all base.
+ * Cost: one seek for each change of direction between path and rows.
+ */
+NODISCARD int index_window_find(struct index *index,
+				const struct line_path *path, uint64_t inode,
+				uint64_t window, struct window_key *out_key,
+				uint8_t *row, size_t *out_row_bytes);
+NODISCARD int index_window_put(struct index *index,
+			       const struct window_key *key,
+			       const uint8_t *row, size_t row_bytes);
+NODISCARD int index_window_delete(struct index *index,
+				  const struct window_key *key);
+/* Gives a row to another line (folding); -EEXIST if that has one. */
+NODISCARD int index_window_relabel(struct index *index,
+				   const struct window_key *key, uint32_t line,
+				   const uint8_t *row, size_t row_bytes);
+/* The first row of (inode, window) on a line with generation >= gen. */
+NODISCARD int index_window_next(struct index *index, uint64_t inode,
+				uint64_t window, uint32_t line, uint32_t gen,
+				struct window_key *out_key, uint8_t *row,
+				size_t *out_row_bytes);
+/* The last row on a line with generation <= gen. */
+NODISCARD int index_window_previous(struct index *index, uint64_t inode,
+				    uint64_t window, uint32_t line,
+				    uint32_t gen, struct window_key *out_key,
+				    uint8_t *row, size_t *out_row_bytes);
+/* Rows after *cursor in key order (inode, window, line, gen), whatever the
+ * line; -ENOENT at the end. cursor becomes the row's key. */
+NODISCARD int index_window_scan(struct index *index,
+				struct window_key *cursor, uint8_t *row,
+				size_t *out_row_bytes);
+/* Keys of rows of one line with gen in [gen_begin, gen_end), after cursor in
+ * order (gen, inode, window); returns how many, fewer at the end. cursor is
+ * in and out: zero it to begin. */
+NODISCARD int index_windows_of_line(struct index *index, uint32_t line,
+				    uint32_t gen_begin, uint32_t gen_end,
+				    struct window_key *keys, int most,
+				    int64_t *cursor);
+/* The next window number >= window that has any row. -ENOENT. */
+NODISCARD int index_window_number(struct index *index, uint64_t inode,
+				  uint64_t window, uint64_t *out_window);
+
+struct inode_row {
+	uint64_t inode;
+	uint32_t line;
+	uint32_t gen;
+	uint32_t kind; /* S_IFMT >> 12 */
+	uint32_t mode, uid, gid, nlink;
+	uint64_t size_bytes;
+	uint64_t base_visible_bytes; /* how much of base can be seen */
+	int64_t atime_ns, mtime_ns, ctime_ns;
+};
+
+NODISCARD int index_inode_find(struct index *index,
+			       const struct line_path *path, uint64_t inode,
+			       struct inode_row *out_row);
+NODISCARD int index_inode_put(struct index *index,
+			      const struct inode_row *row);
+/* Drops rows of a line in [gen_begin, gen_end) that a later one of the same
+ * inode and line, in that range or at gen_end, replaces. */
+NODISCARD int index_inodes_thin(struct index *index, uint32_t line,
+				uint32_t gen_begin, uint32_t gen_end);
+NODISCARD int index_inodes_drop_line(struct index *index, uint32_t line);
+NODISCARD int index_inodes_relabel(struct index *index, uint32_t line,
+				   uint32_t new_line);
+NODISCARD int index_dirent_put(struct index *index, uint64_t parent,
+			       const char *name, uint32_t line, uint32_t gen,
+			       uint64_t inode, uint32_t kind);
+
+struct line_row {
+	uint32_t id, parent, fork_gen, first_gen;
+};
+
+struct branch_row {
+	uint32_t id;
+	char name[256];
+	uint32_t line, gen, state, parent_snapshot, parent_branch;
+	int64_t created_ns, deleted_ns;
+	uint64_t refer_blocks, written_blocks;
+	bool changed;
+};
+
+struct snapshot_row {
+	uint32_t id;
+	char name[256];
+	uint32_t branch, line, gen, state, kind;
+	int64_t created_ns, deleted_ns;
+	uint64_t size_bytes, refer_blocks, written_blocks;
+	char note[1025];
+};
+
+struct hold_row {
+	uint32_t snapshot;
+	char tag[256];
+	int64_t created_ns;
+};
+
+struct operation_row {
+	uint64_t id;
+	uint64_t lsn;
+	bool undone;
+	const void *record; /* an encoded history record; borrowed */
+	size_t record_bytes;
+};
+
+/* Loads call visit for each row, by id; a negative return ends and is
+ * returned. put inserts or replaces; delete of what is not there is fine. */
+typedef int index_line_visit(void *context, const struct line_row *row);
+typedef int index_branch_visit(void *context, const struct branch_row *row);
+typedef int index_snapshot_visit(void *context,
+				 const struct snapshot_row *row);
+typedef int index_hold_visit(void *context, const struct hold_row *row);
+typedef int index_operation_visit(void *context,
+				  const struct operation_row *row);
+
+NODISCARD int index_lines_load(struct index *index, index_line_visit *visit,
+			       void *context);
+NODISCARD int index_branches_load(struct index *index,
+				  index_branch_visit *visit, void *context);
+NODISCARD int index_snapshots_load(struct index *index,
+				   index_snapshot_visit *visit, void *context);
+NODISCARD int index_holds_load(struct index *index, index_hold_visit *visit,
+			       void *context);
+/* The newest `most`, newest first. */
+NODISCARD int index_operations_load(struct index *index, size_t most,
+				    index_operation_visit *visit,
+				    void *context);
+NODISCARD int index_line_put(struct index *index, const struct line_row *row);
+NODISCARD int index_branch_put(struct index *index,
+			       const struct branch_row *row);
+NODISCARD int index_snapshot_put(struct index *index,
+				 const struct snapshot_row *row);
+NODISCARD int index_hold_put(struct index *index, const struct hold_row *row);
+NODISCARD int index_operation_put(struct index *index,
+				  const struct operation_row *row);
+NODISCARD int index_line_delete(struct index *index, uint32_t id);
+NODISCARD int index_branch_delete(struct index *index, uint32_t id);
+NODISCARD int index_snapshot_delete(struct index *index, uint32_t id);
+NODISCARD int index_hold_delete(struct index *index, uint32_t snapshot,
+				const char *tag);
+/* Keeps the newest `keep` operations. */
+NODISCARD int index_operations_trim(struct index *index, uint64_t newest,
+				    uint64_t keep);
+
+enum { SEGMENT_BITMAP_BYTES = SEGMENT_BLOCKS / 8 };
+
+struct segment_row {
+	uint32_t id;
+	bool sealed;
+	bool punch;  /* dead blocks may not be punched out yet */
+	bool packed; /* compression was tried */
+	uint32_t used_blocks;
+	uint32_t metadata_blocks;
+	uint64_t last_lsn;
+	const uint8_t *live; /* SEGMENT_BITMAP_BYTES; borrowed */
+};
+
+typedef int index_segment_visit(void *context, const struct segment_row *row);
+NODISCARD int index_segments_load(struct index *index,
+				  index_segment_visit *visit, void *context);
+NODISCARD int index_segment_put(struct index *index,
+				const struct segment_row *row);
+NODISCARD int index_segment_delete(struct index *index, uint32_t id);
+
+NODISCARD int index_base_put(struct index *index,
+			     const struct base_fingerprint *fingerprint);
+/* -ENOENT: the store has no base. */
+NODISCARD int index_base_get(struct index *index,
+			     struct base_fingerprint *out_fingerprint);
