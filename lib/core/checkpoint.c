@@ -1,0 +1,489 @@
+/*
+ * Checkpoint: the index moves to the state of one LSN, P.
+ *
+ * At P, with the log order held, everything small is copied (branches,
+ * history, inodes, bitmaps) and checkpoint_nr grows: from then on a writer
+ * that changes a window which is still unsaved freezes it first. So the
+ * windows of P are saved while writes go on.
+ *
+ * I1: the log is flushed up to P before the index that refers to it is
+ *     committed (rule 3).
+ * I2: blocks freed by P are punched out only after the commit (rule 4),
+ *     and not while a deleted snapshot's rows still refer to them.
+ *
+ * A crash before the commit leaves the old index and its log; after it,
+ * the new one. Blocks not yet punched are marked in their segment's row.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "cache.h"
+#include "store_impl.h"
+
+/* What the commit will save, as of P. */
+struct saved_state {
+	struct log_position position;
+	uint64_t checkpoint_nr; /* windows dirtied up to this one */
+	struct change_queue changes;
+	struct branch_row *branches;
+	size_t branch_count;
+	struct pending_inode *inodes;
+	struct space_save space;
+	uint32_t next_line, next_gen, next_snapshot, next_branch;
+	uint64_t next_operation;
+};
+
+static int copy_branches(struct store *store, struct saved_state *state)
+	REQUIRES(store->order_lock)
+{
+	struct graph *graph = &store->graph;
+	size_t i;
+
+	state->branches = calloc(graph->branch_count + 1,
+				 sizeof(*state->branches));
+	if (!state->branches)
+		return -ENOMEM;
+	for (i = 0; i < graph->branch_count; i++) {
+		if (!graph->branches[i]->dirty)
+			continue;
+		state->branches[state->branch_count++] = graph->branches[i]->row;
+		graph->branches[i]->dirty = false;
+	}
+	return 0;
+}
+
+static int copy_inodes(struct store *store, struct saved_state *state)
+	REQUIRES(store->order_lock)
+{
+	struct view *view;
+	int rc = 0;
+
+	DL_FOREACH2(store->views, view, next) {
+		rc = view_keep_inode_locked(view);
+		if (rc < 0)
+			return rc;
+	}
+	/* They stay in the store's list until committed, for look-ups. */
+	state->inodes = store->pending_inodes;
+	return 0;
+}
+
+static int begin_locked(struct store *store, struct saved_state *state)
+	REQUIRES(store->order_lock)
+{
+	int rc = copy_branches(store, state);
+
+	if (rc == 0)
+		rc = copy_inodes(store, state);
+	if (rc == 0)
+		rc = space_map_begin_save(&store->space, &state->space);
+	if (rc < 0)
+		return rc;
+	state->changes = store->changes;
+	if (!state->changes.first)
+		change_queue_init(&state->changes);
+	change_queue_init(&store->changes);
+	state->next_line = store->next_line;
+	state->next_gen = store->next_gen;
+	state->next_snapshot = store->next_snapshot;
+	state->next_branch = store->next_branch;
+	state->next_operation = store->next_operation;
+	log_get_position(store->log, &state->position);
+	mutex_lock(&store->map_lock);
+	state->checkpoint_nr = store->checkpoint_nr++;
+	mutex_unlock(&store->map_lock);
+	return 0;
+}
+
+/* One unsaved window of P, encoded; false: none is left. */
+static struct window *encode_next(struct store *store,
+				  const struct saved_state *state,
+				  struct window_key *key, uint8_t *row,
+				  size_t *row_bytes)
+{
+	struct window *window;
+
+	mutex_lock(&store->map_lock);
+	window = store->dirty;
+	if (window && window->checkpoint_nr <= state->checkpoint_nr) {
+		*key = (struct window_key){ window->number.inode,
+					    window->number.window, window->line,
+					    window->gen };
+		*row_bytes = window_encode(store->seed, key, window->slots,
+					   window->slot_count, row);
+		window->saving = true;
+	} else {
+		window = NULL;
+	}
+	mutex_unlock(&store->map_lock);
+	return window;
+}
+
+static void window_saved(struct store *store, struct window *window,
+			 const struct window_key *key)
+{
+	struct window_cache *cache;
+
+	mutex_lock(&store->map_lock);
+	cache = window->cache;
+	cache_note_change(store, key->inode, key->window);
+	if (window->saving) { /* not changed meanwhile */
+		window->saving = false;
+		cache_mark_clean(store, window);
+		if (window->frozen)
+			cache_drop_window(store, window);
+	}
+	if (cache->retired && cache->dirty_count == 0)
+		cache_free(store, cache);
+	mutex_unlock(&store->map_lock);
+}
+
+static int save_windows(struct store *store, const struct saved_state *state)
+{
+	AUTO_FREE uint8_t *row = malloc(WINDOW_ROW_BYTES_MAX);
+	struct window_key key;
+	struct window *window;
+	size_t row_bytes;
+
+	if (!row)
+		return -ENOMEM;
+	while ((window = encode_next(store, state, &key, row, &row_bytes))) {
+		int rc = index_window_put(store->index, &key, row, row_bytes);
+
+		if (rc < 0)
+			return rc;
+		window_saved(store, window, &key);
+	}
+	return 0;
+}
+
+static int save_rows(struct store *store, const struct saved_state *state)
+{
+	const struct pending_inode *inode;
+	const struct change *change;
+	size_t i;
+	int rc = 0;
+
+	for (change = state->changes.first; change && rc == 0;
+	     change = change->next)
+		rc = change_apply(store->index, change);
+	for (i = 0; i < state->branch_count && rc == 0; i++)
+		rc = index_branch_put(store->index, &state->branches[i]);
+	for (inode = state->inodes; inode && rc == 0; inode = inode->next) {
+		const struct pending_inode *newer = state->inodes;
+
+		/* Newest first: an older copy of the same row is passed. */
+		while (newer != inode &&
+		       (newer->row.inode != inode->row.inode ||
+			newer->row.line != inode->row.line ||
+			newer->row.gen != inode->row.gen))
+			newer = newer->next;
+		if (newer == inode)
+			rc = index_inode_put(store->index, &inode->row);
+	}
+	for (i = 0; i < state->space.count && rc == 0; i++) {
+		const struct segment_space *segment = &state->space.segments[i];
+		struct segment_row row = {
+			.id = segment->id,
+			.sealed = segment->sealed,
+			.punch = segment->punch,
+			.packed = segment->packed,
+			.used_blocks = segment->used_blocks,
+			.metadata_blocks = segment->metadata_blocks,
+			.last_lsn = segment->last_lsn,
+			.live = segment->live,
+		};
+
+		rc = index_segment_put(store->index, &row);
+	}
+	return rc;
+}
+
+int meta_put_position(struct index *index, const struct log_position *position)
+{
+	const struct {
+		const char *key;
+		int64_t value;
+	} values[] = {
+		{ "log_segment", position->segment },
+		{ "log_block", position->block },
+		{ "log_offset", position->offset },
+		{ "log_tail_segment", position->tail_segment },
+		{ "log_tail_block", position->tail_block },
+		{ "log_epoch", position->epoch },
+		{ "log_next_lsn", (int64_t)position->next_lsn },
+	};
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
+		rc = index_meta_put(index, values[i].key, values[i].value);
+	return rc;
+}
+
+static int save_meta(struct store *store, const struct saved_state *state)
+{
+	const struct {
+		const char *key;
+		int64_t value;
+	} values[] = {
+		{ "next_line", state->next_line },
+		{ "next_gen", state->next_gen },
+		{ "next_snapshot", state->next_snapshot },
+		{ "next_branch", state->next_branch },
+		{ "next_operation", (int64_t)state->next_operation },
+	};
+	size_t i;
+	int rc = meta_put_position(store->index, &state->position);
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
+		rc = index_meta_put(store->index, values[i].key,
+				    values[i].value);
+	return rc;
+}
+
+static void forget_inodes(struct store *store, struct saved_state *state)
+{
+	struct pending_inode **link, *inode, *next;
+
+	mutex_lock(&store->order_lock);
+	link = &store->pending_inodes;
+	while (*link && *link != state->inodes)
+		link = &(*link)->next;
+	*link = NULL;
+	mutex_unlock(&store->order_lock);
+	for (inode = state->inodes; inode; inode = next) {
+		next = inode->next;
+		free(inode);
+	}
+}
+
+static void state_fini(struct saved_state *state)
+{
+	change_queue_free(&state->changes);
+	free(state->branches);
+	space_save_fini(&state->space);
+}
+
+static int save_all(struct store *store, struct saved_state *state)
+{
+	int rc = log_sync(store->log, state->position.next_lsn - 1); /* I1 */
+
+	if (rc == 0)
+		rc = save_windows(store, state);
+	if (rc == 0)
+		rc = save_rows(store, state);
+	if (rc == 0)
+		rc = save_meta(store, state);
+	if (rc == 0)
+		rc = index_commit(store->index);
+	return rc;
+}
+
+/* Does the log or a pending backup still need the records of the segment? */
+static bool removable(struct store *store, const struct segment_space *segment)
+{
+	return segment->sealed &&
+	       segment->live_blocks == segment->metadata_blocks &&
+	       segment->last_lsn < store->checkpoint_lsn &&
+	       segment->last_lsn < store->backup_lsn;
+}
+
+static void remove_dead_segments(struct store *store)
+{
+	struct space_map *map = &store->space;
+	uint32_t dead[64];
+	size_t count = 0, i;
+	int rc = 0;
+
+	mutex_lock(&map->lock);
+	for (i = 0; i < map->count && count < 64; i++)
+		if (removable(store, map->segments[i]))
+			dead[count++] = map->segments[i]->id;
+	mutex_unlock(&map->lock);
+	for (i = 0; i < count && rc == 0; i++) {
+		rc = index_segment_delete(store->index, dead[i]);
+		if (rc == 0)
+			space_map_remove(map, dead[i]);
+	}
+	if (count == 0 || rc < 0)
+		return;
+	/* The rows go durably first: a row without its file is damage. */
+	if (index_commit(store->index) < 0)
+		return;
+	for (i = 0; i < count; i++)
+		if (log_remove_segment(store->log, dead[i]) == 0)
+			atomic_fetch_add(&store->count.punched_bytes,
+					 SEGMENT_BLOCKS);
+}
+
+static bool bit(const uint8_t *bits, uint32_t nr)
+{
+	return bits[nr / 8] >> (nr % 8) & 1;
+}
+
+static int punch_segment(struct store *store, uint32_t id,
+			 const uint8_t *bits, bool wanted, uint32_t end)
+{
+	uint32_t block = 1, begin;
+	int rc = 0;
+
+	while (block < end && rc == 0) {
+		if (bit(bits, block) != wanted) {
+			block++;
+			continue;
+		}
+		begin = block;
+		while (block < end && bit(bits, block) == wanted)
+			block++;
+		rc = log_punch(store->log, (struct location){ id, begin },
+			       block - begin);
+		atomic_fetch_add(&store->count.punched_bytes,
+				 (uint64_t)(block - begin) * BLOCK_BYTES);
+	}
+	return rc;
+}
+
+/* The mark is cleared in memory; the next checkpoint saves that. */
+static void punched(struct store *store, uint32_t id)
+{
+	struct segment_space *segment;
+
+	mutex_lock(&store->space.lock);
+	segment = space_map_segment(&store->space, id);
+	if (segment && !segment->freed) {
+		segment->punch = false;
+		segment->dirty = true;
+	}
+	mutex_unlock(&store->space.lock);
+}
+
+static void put_back_freed(struct store *store,
+			   const struct space_save *save)
+{
+	size_t i, j;
+
+	mutex_lock(&store->space.lock);
+	for (i = 0; i < save->count; i++) {
+		struct segment_space *segment = space_map_segment(
+			&store->space, save->segments[i].id);
+
+		if (!segment)
+			continue;
+		segment->dirty = true;
+		if (!save->segments[i].freed)
+			continue;
+		if (!segment->freed)
+			segment->freed = calloc(1, SEGMENT_BITMAP_BYTES);
+		for (j = 0; segment->freed && j < SEGMENT_BITMAP_BYTES; j++)
+			segment->freed[j] |= save->segments[i].freed[j];
+	}
+	mutex_unlock(&store->space.lock);
+}
+
+static void punch_freed(struct store *store, const struct space_save *save)
+{
+	size_t i;
+
+	if (reap_needed(store)) { /* I2 */
+		put_back_freed(store, save);
+		return;
+	}
+	for (i = 0; i < save->count; i++) {
+		const struct segment_space *segment = &save->segments[i];
+
+		if (!segment->freed)
+			continue;
+		if (punch_segment(store, segment->id, segment->freed, true,
+				  SEGMENT_BLOCKS) == 0)
+			punched(store, segment->id);
+	}
+}
+
+/*
+ * After a crash: segments whose freed blocks may not have been punched.
+ * Called before anything new is written.
+ */
+void checkpoint_punch_marked(struct store *store)
+{
+	struct space_map *map = &store->space;
+	uint8_t live[SEGMENT_BITMAP_BYTES];
+	size_t i;
+
+	for (i = 0; i < map->count; i++) {
+		struct segment_space *segment = map->segments[i];
+
+		if (!segment->punch)
+			continue;
+		memcpy(live, segment->live, sizeof(live));
+		if (punch_segment(store, segment->id, live, false,
+				  segment->used_blocks) == 0)
+			punched(store, segment->id);
+	}
+}
+
+static int backup(struct store *store)
+{
+	int rc = index_backup(store->index, store->path);
+
+	if (rc < 0)
+		return rc;
+	store->backup_lsn = store->checkpoint_lsn;
+	return 0;
+}
+
+/* index.bak follows when replay from it would get long, or when it alone
+ * keeps dead segments. */
+static bool backup_due(struct store *store)
+{
+	size_t i, waiting = 0;
+
+	mutex_lock(&store->space.lock);
+	for (i = 0; i < store->space.count; i++) {
+		const struct segment_space *segment = store->space.segments[i];
+
+		waiting += segment->sealed &&
+			   segment->live_blocks == segment->metadata_blocks &&
+			   segment->last_lsn < store->checkpoint_lsn &&
+			   segment->last_lsn >= store->backup_lsn;
+	}
+	mutex_unlock(&store->space.lock);
+	return waiting > 0;
+}
+
+int checkpoint_run(struct store *store, bool force_backup)
+{
+	struct saved_state state = { 0 };
+	int64_t begin = store_monotonic_ns();
+	int rc;
+
+	if (atomic_load(&store->failed))
+		return -EROFS;
+	change_queue_init(&state.changes);
+	mutex_lock(&store->order_lock);
+	rc = begin_locked(store, &state);
+	mutex_unlock(&store->order_lock);
+	if (rc == 0)
+		rc = save_all(store, &state);
+	if (rc < 0) {
+		/* What was taken over is lost to this process; the log has
+		 * it, and opening the store again replays it. */
+		state_fini(&state);
+		return store_fail(store, rc, "checkpoint of the index failed");
+	}
+	store->checkpoint_lsn = state.position.next_lsn - 1;
+	store->last_checkpoint_ns = store_monotonic_ns();
+	forget_inodes(store, &state);
+	punch_freed(store, &state.space);
+	state_fini(&state);
+	if (force_backup || backup_due(store))
+		rc = backup(store);
+	if (rc == 0)
+		remove_dead_segments(store);
+	atomic_fetch_add(&store->count.checkpoints, 1);
+	atomic_fetch_add(&store->count.checkpoint_ns,
+			 (uint64_t)(store_monotonic_ns() - begin));
+	return rc;
+}

@@ -1,0 +1,329 @@
+/*
+ * Applying records to a head: the one place where the map of a file
+ * changes, for new writes and for replay alike. Always in log order, so
+ * memory after a crash and replay equals memory before it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cache.h"
+#include "store_impl.h"
+
+struct drop_context {
+	struct view *view;
+	struct branch *branch;
+	struct window *window;
+	struct slot gone[WINDOW_BLOCKS];
+	unsigned gone_count;
+};
+
+static void note_dropped(void *context, const struct slot *slot)
+{
+	struct drop_context *drop = context;
+
+	drop->gone[drop->gone_count++] = *slot;
+}
+
+/* What only this head referred to is free now. */
+static void free_dropped(struct drop_context *drop)
+{
+	struct store *store = drop->view->store;
+	unsigned i;
+
+	for (i = 0; i < drop->gone_count; i++) {
+		const struct slot *slot = &drop->gone[i];
+		struct location at = { slot->segment, slot->block };
+
+		if (slot->birth <= drop->view->point_for_blocks)
+			continue;
+		/* A compressed chunk goes with the last block that uses it;
+		 * only blocks of one birth share a chunk. */
+		if (slot->kind == SLOT_KIND_LZ4 &&
+		    window_uses_chunk(drop->window->slots,
+				      drop->window->slot_count, slot))
+			continue;
+		space_map_free(&store->space, at, slot_stored_blocks(slot));
+	}
+}
+
+static uint32_t data_slots(const struct slot *slots, uint32_t count)
+{
+	uint32_t i, data = 0;
+
+	for (i = 0; i < count; i++)
+		data += slots[i].kind != SLOT_KIND_ZERO;
+	return data;
+}
+
+static int change_window(struct file *file, struct window *window,
+			 struct drop_context *drop, unsigned begin,
+			 unsigned end, const struct slot *slots,
+			 uint32_t slot_count)
+	REQUIRES(file->view->store->map_lock)
+{
+	struct store *store = file->view->store;
+	size_t bytes;
+	int rc = cache_begin_change(file->view, window);
+
+	if (rc < 0)
+		return rc;
+	bytes = window_bytes(window);
+	drop->window = window;
+	rc = window_replace(window, begin, end, slots, slot_count,
+			    note_dropped, drop);
+	if (rc < 0)
+		return rc;
+	free_dropped(drop);
+	cache_account(store, window, bytes);
+	drop->branch->row.refer_blocks += data_slots(slots, slot_count);
+	drop->branch->row.refer_blocks -= drop->gone_count;
+	return 0;
+}
+
+int file_apply_slots_locked(struct file *file, uint64_t number,
+			    const struct slot *slots, uint32_t slot_count,
+			    unsigned begin, unsigned end)
+{
+	struct view *view = file->view;
+	struct store *store = view->store;
+	struct drop_context drop = {
+		.view = view,
+		.branch = graph_branch(&store->graph, view->branch),
+	};
+	struct window *window;
+	int rc = -EAGAIN;
+
+	while (rc == -EAGAIN) {
+		mutex_lock(&store->map_lock);
+		window = cache_find(view->cache, file->inode, number);
+		if (window)
+			rc = change_window(file, window, &drop, begin, end,
+					   slots, slot_count);
+		mutex_unlock(&store->map_lock);
+		if (rc == -EAGAIN) {
+			int load = cache_load(view, file->inode, number);
+
+			if (load < 0)
+				return load;
+		}
+	}
+	drop.branch->row.changed = true;
+	drop.branch->dirty = true;
+	return rc;
+}
+
+/* The inode's row may belong to a generation that others see. */
+static void own_row(struct file *file) REQUIRES(file->view->store->order_lock)
+{
+	struct view *view = file->view;
+	struct branch *branch = graph_branch(&view->store->graph, view->branch);
+
+	if (file->row.line != view->line ||
+	    file->row.gen <= view->point_for_rows) {
+		file->row.line = view->line;
+		file->row.gen = view->gen;
+	}
+	file->row_dirty = true;
+	branch->row.changed = true;
+	branch->dirty = true;
+}
+
+void file_touch_locked(struct file *file)
+{
+	mutex_lock(&file->view->store->map_lock);
+	own_row(file);
+	file->row.mtime_ns = store_realtime_ns();
+	file->row.ctime_ns = file->row.mtime_ns;
+	mutex_unlock(&file->view->store->map_lock);
+}
+
+static struct slot extent_slot(const struct extent_record *extent, bool is_lz4,
+			       uint32_t birth, unsigned i)
+{
+	struct slot slot = {
+		.segment = extent->chunk.segment,
+		.block = (uint16_t)extent->chunk.block,
+		.birth = birth,
+		.first = (uint16_t)((extent->first_block + i) % WINDOW_BLOCKS),
+		.count = 1,
+		.kind = SLOT_KIND_RAW,
+		.sum = extent->sums[is_lz4 ? 0 : i],
+	};
+
+	if (is_lz4) {
+		slot.kind = SLOT_KIND_LZ4;
+		slot.lz4 = (uint8_t)(i << 4 | (extent->stored_blocks - 1U));
+	} else {
+		slot.block = (uint16_t)(slot.block + i);
+	}
+	return slot;
+}
+
+int file_apply_extent_locked(struct file *file,
+			     const struct extent_record *extent, bool is_lz4)
+{
+	struct store *store = file->view->store;
+	struct slot slots[RECORD_RAW_BLOCKS_MAX];
+	unsigned begin = extent->first_block % WINDOW_BLOCKS, i;
+	struct branch *branch;
+	int rc;
+
+	if (extent->block_count > WINDOW_BLOCKS - begin)
+		return -EUCLEAN; /* an extent stays in its window */
+	for (i = 0; i < extent->block_count; i++)
+		slots[i] = extent_slot(extent, is_lz4, file->view->gen, i);
+	space_map_use(&store->space, extent->chunk, extent->stored_blocks,
+		      false);
+	rc = file_apply_slots_locked(file, extent->first_block / WINDOW_BLOCKS,
+				     slots, extent->block_count, begin,
+				     begin + extent->block_count);
+	if (rc < 0)
+		return rc;
+	branch = graph_branch(&store->graph, file->view->branch);
+	branch->row.written_blocks += extent->stored_blocks;
+	file_touch_locked(file);
+	return 0;
+}
+
+/* Zeros in one window: uncovered where nothing of base can be seen. */
+static int zero_window(struct file *file, uint64_t number, unsigned begin,
+		       unsigned end) REQUIRES(file->view->store->order_lock)
+{
+	uint64_t first = number * WINDOW_BLOCKS;
+	uint64_t visible =
+		(file->row.base_visible_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+	struct slot zero = {
+		.first = (uint16_t)begin,
+		.count = (uint16_t)(end - begin),
+		.kind = SLOT_KIND_ZERO,
+		.birth = file->view->gen,
+	};
+	unsigned count = 1;
+
+	if (visible <= first + begin)
+		count = 0;
+	else if (visible < first + end)
+		zero.count = (uint16_t)(visible - first - begin);
+	return file_apply_slots_locked(file, number, &zero, count, begin, end);
+}
+
+int file_apply_zero_locked(struct file *file, uint64_t first_block,
+			   uint64_t block_count)
+{
+	uint64_t block = first_block, end = first_block + block_count;
+
+	while (block < end) {
+		uint64_t number = block / WINDOW_BLOCKS;
+		uint64_t window_end = (number + 1) * WINDOW_BLOCKS;
+		uint64_t stop = window_end < end ? window_end : end;
+		int rc = zero_window(file, number,
+				     (unsigned)(block % WINDOW_BLOCKS),
+				     (unsigned)(stop - number * WINDOW_BLOCKS));
+
+		if (rc < 0)
+			return rc;
+		block = stop;
+	}
+	file_touch_locked(file);
+	return 0;
+}
+
+/* The next window at or after number that may hold anything. */
+static int next_window(struct file *file, uint64_t number,
+		       uint64_t *out_number)
+{
+	struct store *store = file->view->store;
+	uint64_t found = UINT64_MAX;
+	struct window_cache *cache;
+	int rc = index_window_number(store->index, file->inode, number,
+				     &found);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc == -ENOENT)
+		found = UINT64_MAX;
+	mutex_lock(&store->map_lock);
+	for (cache = store->caches; cache; cache = cache->next) {
+		const struct window *window;
+
+		if (cache->dirty_count == 0)
+			continue;
+		for (window = cache->windows; window; window = window->hh.next)
+			if (window->number.window >= number &&
+			    window->number.window < found &&
+			    window->number.inode == file->inode)
+				found = window->number.window;
+	}
+	mutex_unlock(&store->map_lock);
+	*out_number = found;
+	return found == UINT64_MAX ? -ENOENT : 0;
+}
+
+/* Uncovers all blocks from first_block on; base is cut off by the caller. */
+static int cut_slots(struct file *file, uint64_t first_block)
+	REQUIRES(file->view->store->order_lock)
+{
+	uint64_t number = first_block / WINDOW_BLOCKS;
+	struct store *store = file->view->store;
+	int rc;
+
+	while ((rc = next_window(file, number, &number)) == 0) {
+		unsigned begin = number == first_block / WINDOW_BLOCKS ?
+					 (unsigned)(first_block %
+						    WINDOW_BLOCKS) :
+					 0;
+		const struct window *window;
+		bool empty;
+
+		rc = cache_load(file->view, file->inode, number);
+		if (rc < 0)
+			return rc;
+		mutex_lock(&store->map_lock);
+		window = cache_find(file->view->cache, file->inode, number);
+		empty = window && window_search(window, begin) ==
+					  window->slot_count;
+		mutex_unlock(&store->map_lock);
+		if (!empty)
+			rc = file_apply_slots_locked(file, number, NULL, 0,
+						     begin, WINDOW_BLOCKS);
+		if (rc < 0)
+			return rc;
+		number++;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
+{
+	struct store *store = file->view->store;
+	uint64_t old_bytes = file->row.size_bytes;
+	struct branch *branch =
+		graph_branch(&store->graph, file->view->branch);
+
+	file_touch_locked(file);
+	mutex_lock(&store->map_lock);
+	file->row.size_bytes = size_bytes;
+	if (size_bytes < file->row.base_visible_bytes)
+		file->row.base_visible_bytes = size_bytes;
+	branch->size_bytes = size_bytes;
+	mutex_unlock(&store->map_lock);
+	if (size_bytes >= old_bytes)
+		return 0;
+	return cut_slots(file, (size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
+}
+
+void file_apply_attributes_locked(struct file *file,
+				  const struct attributes_record *attributes)
+{
+	struct inode_row *row = &file->row;
+
+	mutex_lock(&file->view->store->map_lock);
+	own_row(file);
+	row->mode = attributes->mode;
+	row->uid = attributes->uid;
+	row->gid = attributes->gid;
+	row->atime_ns = attributes->atime_ns;
+	row->mtime_ns = attributes->mtime_ns;
+	row->ctime_ns = attributes->ctime_ns;
+	mutex_unlock(&file->view->store->map_lock);
+}

@@ -1,0 +1,58 @@
+/*
+ * Which blocks of which segment are in use. Exact: a set bit is a block that
+ * some row, or the log itself, refers to.
+ *
+ * Freed blocks wait in a second bitmap until a checkpoint that no longer
+ * refers to them is durable (rule 4); only then are they punched out.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "index.h"
+#include "mutex.h"
+
+struct segment_space {
+	uint32_t id;
+	bool sealed, punch, packed, dirty;
+	uint32_t used_blocks;     /* up to where it was handed out */
+	uint32_t live_blocks;     /* set bits, metadata included */
+	uint32_t metadata_blocks;
+	uint64_t last_lsn;        /* no record in it is newer, once sealed */
+	uint8_t *live;            /* SEGMENT_BITMAP_BYTES */
+	uint8_t *freed;           /* or NULL */
+};
+
+struct space_map {
+	struct mutex lock;
+	struct segment_space **segments; /* sorted by id */
+	size_t count, capacity;
+	uint64_t live_blocks, metadata_blocks; /* totals */
+	uint64_t freed_blocks;                 /* waiting */
+	bool failed; /* out of memory: what is freed is found by gc */
+};
+
+void space_map_init(struct space_map *map);
+void space_map_fini(struct space_map *map);
+NODISCARD int space_map_load(struct space_map *map, struct index *index);
+/* metadata: a header or record block. */
+void space_map_use(struct space_map *map, struct location at, uint32_t blocks,
+		   bool metadata);
+void space_map_free(struct space_map *map, struct location at,
+		    uint32_t blocks);
+bool space_map_is_live(struct space_map *map, struct location at);
+void space_map_seal(struct space_map *map, uint32_t segment,
+		    uint32_t used_blocks, uint64_t last_lsn);
+/* Copies of all changed segments as of now; freed marks move into *freed. */
+struct space_save {
+	struct segment_space *segments;
+	size_t count;
+};
+NODISCARD int space_map_begin_save(struct space_map *map,
+				   struct space_save *out_save);
+void space_save_fini(struct space_save *save);
+/* The segment, or NULL; under map->lock. */
+struct segment_space *space_map_segment(struct space_map *map, uint32_t id)
+	REQUIRES(map->lock);
+void space_map_remove(struct space_map *map, uint32_t id);

@@ -1,0 +1,244 @@
+/*
+ * The store's insides, shared by lib/core only.
+ *
+ * Lock order: file stripes -> order_lock -> map_lock -> the log's and the
+ * index's own locks -> space_lock. No SQL and no file I/O under map_lock.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base.h"
+#include "file.h"
+#include "graph.h"
+#include "history.h"
+#include "history_format.h"
+#include "index.h"
+#include "log.h"
+#include "logging.h"
+#include "mutex.h"
+#include "space_map.h"
+#include "store.h"
+#include "window.h"
+
+enum { LOAD_SEQUENCES = 1024, FILE_STRIPES = 64, CHUNK_CACHE_ENTRIES = 16 };
+
+/* A decompressed chunk, kept for the next small read of it. */
+struct chunk_cache_entry {
+	struct location at;
+	uint64_t used;
+	uint32_t raw_blocks;
+	uint8_t *data;
+};
+
+/* A row of an inode that only the next checkpoint saves. */
+struct pending_inode {
+	struct inode_row row;
+	uint64_t checkpoint_nr;
+	struct pending_inode *next;
+};
+
+struct file {
+	struct view *view;
+	uint64_t inode;
+	struct inode_row row;  /* under map_lock; written under both locks */
+	bool row_dirty;
+	pthread_rwlock_t stripes[FILE_STRIPES];
+};
+
+struct view {
+	struct store *store;
+	unsigned references;   /* order_lock */
+	bool is_head;
+	uint32_t branch;       /* id */
+	uint32_t snapshot;     /* id, when not a head */
+	uint32_t line, gen;    /* order_lock + map_lock to change */
+	/* Newest point that others see, without and with snapshots that are
+	 * being deleted: what is younger belongs to this head alone. */
+	uint32_t point_for_rows, point_for_blocks;
+	struct line_path *path; /* map_lock to take a reference */
+	struct window_cache *cache;
+	struct file image;
+	struct view *previous, *next; /* of the store */
+};
+
+struct store {
+	char path[4096];
+	int directory_fd, segments_fd, lock_fd;
+	uint8_t uuid[FORMAT_UUID_BYTES];
+	uint64_t seed;
+	struct index *index;
+	struct log *log;
+	struct base *base; /* NULL: none */
+	uint64_t base_bytes;
+
+	struct mutex order_lock; /* log order: whoever appends and applies */
+	struct graph graph;
+	struct view *views;
+	struct pending_inode *pending_inodes;
+	uint32_t next_line, next_gen, next_snapshot, next_branch;
+	uint64_t next_operation;
+	uint64_t checkpoint_nr; /* of the state being built now */
+	struct change_queue changes;
+	struct store_config config;
+	bool recovering;
+
+	struct mutex map_lock; /* caches and the windows in them */
+	struct window_cache *caches;
+	struct window *lru, *dirty;
+	uint64_t cache_used_bytes, dirty_bytes;
+	uint32_t load_sequence[LOAD_SEQUENCES];
+
+	struct space_map space;
+
+	struct mutex chunk_lock;
+	struct chunk_cache_entry chunks[CHUNK_CACHE_ENTRIES];
+	uint64_t chunk_clock;
+
+	struct mutex maintenance_lock; /* checkpoint, reap, compact */
+	uint64_t checkpoint_lsn, backup_lsn;
+	int64_t last_checkpoint_ns, last_activity_ns;
+	atomic_bool reap_pending; /* there may be rows to drop */
+
+	struct mutex worker_lock;
+	pthread_cond_t worker_wake, worker_done;
+	pthread_t worker;
+	bool worker_runs, worker_stop, worker_kick;
+	uint64_t worker_rounds;
+
+	atomic_int failed;       /* negative errno: read-only since then */
+	char failed_reason[512]; /* worker_lock */
+	atomic_bool out_of_space;
+	uint64_t free_checked_ns; /* atomic */
+	struct base_state base_state;
+	int64_t base_checked_ns; /* realtime, worker_lock */
+	uint64_t recovered_records, recovery_ns;
+
+	struct {
+		atomic_uint_fast64_t reads, read_bytes, base_read_bytes;
+		atomic_uint_fast64_t writes, write_bytes, stored_bytes;
+		atomic_uint_fast64_t zero_bytes, syncs;
+		atomic_uint_fast64_t window_loads, window_hits;
+		atomic_uint_fast64_t checkpoints, checkpoint_ns;
+		atomic_uint_fast64_t moved_bytes, punched_bytes;
+		atomic_uint_fast64_t checksum_errors;
+	} count;
+};
+
+int64_t store_monotonic_ns(void);
+int64_t store_realtime_ns(void);
+
+/* Rule 8: the first error that can't be handled turns the store read-only.
+ * Returns rc. */
+int store_fail(struct store *store, int rc, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+/* 0, or why nothing may be written now. user_data: also keeps the reserve. */
+NODISCARD int store_check_writable(struct store *store, bool user_data);
+
+/* view.c: all with order_lock held unless said otherwise. */
+NODISCARD int view_head_locked(struct store *store, struct branch *branch,
+			       struct view **out_view)
+	REQUIRES(store->order_lock);
+/* The head moved to (line, gen) of its branch; row is what it sees there. */
+NODISCARD int view_repoint_locked(struct view *view, uint32_t line,
+				  uint32_t gen) REQUIRES(view->store->order_lock);
+/* Recomputes what others see of every open head. */
+void view_points_locked(struct store *store) REQUIRES(store->order_lock);
+void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
+/* Keeps the head's unsaved inode row for those who see the generation that
+ * ends now. */
+NODISCARD int view_keep_inode_locked(struct view *view)
+	REQUIRES(view->store->order_lock);
+NODISCARD int view_inode_find(struct store *store,
+			      const struct line_path *path, uint64_t inode,
+			      struct inode_row *out_row);
+struct line_path *line_path_get(struct line_path *path);
+void line_path_put(struct line_path *path);
+/* Size of the image at the branch's head. */
+uint64_t branch_size_locked(struct store *store, struct branch *branch)
+	REQUIRES(store->order_lock);
+void view_free_locked(struct view *view) REQUIRES(view->store->order_lock);
+
+/* file_map.c: applying records to a head, in log order. */
+struct slot_change {
+	uint64_t first_block;
+	uint32_t count;
+	const struct slot *slots; /* NULL: remove, base shows through */
+	uint32_t slot_count;
+};
+NODISCARD int file_apply_slots_locked(struct file *file, uint64_t window,
+				      const struct slot *slots,
+				      uint32_t slot_count, unsigned begin,
+				      unsigned end)
+	REQUIRES(file->view->store->order_lock);
+NODISCARD int file_apply_extent_locked(struct file *file,
+				       const struct extent_record *extent,
+				       bool is_lz4)
+	REQUIRES(file->view->store->order_lock);
+NODISCARD int file_apply_zero_locked(struct file *file, uint64_t first_block,
+				     uint64_t block_count)
+	REQUIRES(file->view->store->order_lock);
+NODISCARD int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
+	REQUIRES(file->view->store->order_lock);
+void file_apply_attributes_locked(struct file *file,
+				  const struct attributes_record *attributes)
+	REQUIRES(file->view->store->order_lock);
+void file_touch_locked(struct file *file)
+	REQUIRES(file->view->store->order_lock);
+
+/* history_apply.c: the effect of a record on memory, and on the queue for
+ * the index. */
+NODISCARD int history_apply_locked(struct store *store,
+				   const struct history_record *record,
+				   uint64_t lsn) REQUIRES(store->order_lock);
+/* Appends, applies and counts; *lsn is to be synced after unlock. */
+NODISCARD int history_log_locked(struct store *store,
+				 struct history_record *record, uint64_t *lsn)
+	REQUIRES(store->order_lock);
+
+/* checkpoint.c, reap.c, worker.c: with maintenance_lock held. */
+NODISCARD int checkpoint_run(struct store *store, bool backup);
+NODISCARD int reap_run(struct store *store, bool *out_more);
+bool reap_needed(struct store *store);
+void worker_start(struct store *store);
+void worker_stop(struct store *store);
+void worker_kick(struct store *store);
+/* Waits while there is more unsaved than memory allows. */
+void worker_throttle(struct store *store);
+
+/* recover.c */
+NODISCARD int store_recover(struct store *store,
+			    const struct log_position *position,
+			    bool was_clean, struct failure *failure);
+
+/* Reads and verifies stored blocks: RAW one block, LZ4 the whole chunk.
+ * data holds a block (RAW) or 16 (LZ4). */
+NODISCARD int chunk_read(struct store *store, const struct slot *slot,
+			 void *data, uint32_t *out_raw_blocks);
+/* One file block behind a RAW or LZ4 slot. */
+NODISCARD int chunk_read_block(struct store *store, const struct slot *slot,
+			       void *block);
+void chunk_cache_drop(struct store *store);
+
+/* One whole block of the file as it reads now. */
+NODISCARD int file_read_block(struct file *file, uint64_t block,
+			      uint8_t *data);
+uint64_t file_delta_bytes(struct file *file);
+
+/* Compresses up to 16 blocks into stored (16 blocks of room), header and
+ * padding included. Returns the blocks taken; 0: it saves less than one in
+ * eight. */
+uint32_t chunk_compress(const uint8_t *data, uint32_t block_count,
+			uint8_t *stored);
+
+/* Copies what fits; always ends with a NUL. */
+static inline void strcpy_bounded(char *to, const char *from, size_t to_bytes)
+{
+	size_t len_bytes = strnlen(from, to_bytes - 1);
+
+	memcpy(to, from, len_bytes);
+	to[len_bytes] = '\0';
+}
