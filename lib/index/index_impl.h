@@ -1,0 +1,104 @@
+/* The index's insides: the connection and its prepared statements. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "index.h"
+#include "mutex.h"
+
+/* One statement per SQL text; prepared at first use. */
+enum statement {
+	STATEMENT_META_PUT,
+	STATEMENT_META_GET,
+	STATEMENT_WINDOW_FIND,
+	STATEMENT_WINDOW_PUT,
+	STATEMENT_WINDOW_DELETE,
+	STATEMENT_WINDOW_RELABEL,
+	STATEMENT_WINDOW_NEXT,
+	STATEMENT_WINDOW_PREVIOUS,
+	STATEMENT_WINDOW_SCAN,
+	STATEMENT_WINDOWS_OF_LINE,
+	STATEMENT_WINDOW_NUMBER,
+	STATEMENT_INODE_FIND,
+	STATEMENT_INODE_PUT,
+	STATEMENT_INODES_THIN,
+	STATEMENT_INODES_DROP_LINE,
+	STATEMENT_INODES_RELABEL_DROP,
+	STATEMENT_INODES_RELABEL,
+	STATEMENT_DIRENT_PUT,
+	STATEMENT_LINES,
+	STATEMENT_BRANCHES,
+	STATEMENT_SNAPSHOTS,
+	STATEMENT_HOLDS,
+	STATEMENT_OPERATIONS,
+	STATEMENT_LINE_PUT,
+	STATEMENT_BRANCH_PUT,
+	STATEMENT_SNAPSHOT_PUT,
+	STATEMENT_HOLD_PUT,
+	STATEMENT_OPERATION_PUT,
+	STATEMENT_LINE_DELETE,
+	STATEMENT_BRANCH_DELETE,
+	STATEMENT_SNAPSHOT_DELETE,
+	STATEMENT_SNAPSHOT_HOLDS_DELETE,
+	STATEMENT_HOLD_DELETE,
+	STATEMENT_OPERATIONS_TRIM,
+	STATEMENT_SEGMENTS,
+	STATEMENT_SEGMENT_PUT,
+	STATEMENT_SEGMENT_DELETE,
+	STATEMENT_BASE_PUT,
+	STATEMENT_BASE_GET,
+	STATEMENT_COUNT,
+};
+
+/* The SQL of each; the tests look at their plans. */
+extern const char *const sql_texts[STATEMENT_COUNT];
+
+struct index {
+	struct mutex lock;
+	sqlite3 *connection;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	int failed; /* what ended the transaction: nothing is written after */
+};
+
+/* Every object of schema.sql, by name (as sqlite_schema is read). */
+struct schema_object {
+	const char *name;
+	const char *sql;
+};
+
+extern const struct schema_object schema_objects[];
+extern const size_t schema_object_count;
+
+/* The errno of an SQLite code: 0 when done, 1 for a row. */
+int sql_errno_of(sqlite3 *connection, int code);
+/* As sql_errno_of; logs what is unexpected. */
+int sql_errno(sqlite3 *connection, int code);
+/* Executes plain SQL. */
+NODISCARD int sql_exec(sqlite3 *connection, const char *sql);
+
+/*
+ * Binds and runs a statement, taking the lock. format has a letter for each
+ * parameter: i (uint64_t or int64_t as 64 bits), s (text), b (const void *,
+ * size_t). For statements without rows.
+ */
+NODISCARD int sql_run(struct index *index, enum statement statement,
+		      const char *format, ...);
+
+/* The same in parts, with the lock held by the caller: begin, then step
+ * until 0 (a row: 1), then end. */
+NODISCARD int sql_begin(struct index *index, enum statement statement,
+			const char *format, ...) REQUIRES(index->lock);
+NODISCARD int sql_step(struct index *index, enum statement statement)
+	REQUIRES(index->lock);
+void sql_end(struct index *index, enum statement statement)
+	REQUIRES(index->lock);
+
+/* Column readers that believe nothing: a wrong type sets *rc to -EUCLEAN. */
+int64_t sql_int(struct index *index, enum statement statement, int column,
+		int *rc);
+uint32_t sql_u32(struct index *index, enum statement statement, int column,
+		 int *rc);
+void sql_text(struct index *index, enum statement statement, int column,
+	      char *text, size_t text_bytes, int *rc);
+const void *sql_blob(struct index *index, enum statement statement, int column,
+		     size_t *out_bytes, int *rc);
