@@ -28,16 +28,15 @@ enum {
 };
 
 /* What each connection is told before it touches the file. */
-static const char *const settings =
-	"PRAGMA locking_mode=EXCLUSIVE;"
-	"PRAGMA trusted_schema=OFF;"
-	"PRAGMA temp_store=MEMORY;"
-	"PRAGMA mmap_size=0;"
-	"PRAGMA cell_size_check=ON;"
-	"PRAGMA cache_size=-8192;"
-	"PRAGMA cache_spill=ON;"
-	"PRAGMA synchronous=FULL;"
-	"PRAGMA wal_autocheckpoint=0;";
+static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE;"
+				    "PRAGMA trusted_schema=OFF;"
+				    "PRAGMA temp_store=MEMORY;"
+				    "PRAGMA mmap_size=0;"
+				    "PRAGMA cell_size_check=ON;"
+				    "PRAGMA cache_size=-8192;"
+				    "PRAGMA cache_spill=ON;"
+				    "PRAGMA synchronous=FULL;"
+				    "PRAGMA wal_autocheckpoint=0;";
 
 static int path_of(const char *directory, const char *name, char *path,
 		   struct failure *failure)
@@ -52,7 +51,8 @@ static int path_of(const char *directory, const char *name, char *path,
 	    PATH_BYTES_MAX)
 		return failure_set(failure, FAILURE_UNSUPPORTED, directory,
 				   "the path is too long for SQLite "
-				   "(%d bytes)", PATH_BYTES_MAX);
+				   "(%d bytes)",
+				   PATH_BYTES_MAX);
 	return 0;
 }
 
@@ -77,8 +77,7 @@ static void harden(sqlite3 *connection)
 static int connect_to(const char *path, sqlite3 **out_connection)
 {
 	int code = sqlite3_open_v2(path, out_connection,
-				   SQLITE_OPEN_READWRITE |
-					   SQLITE_OPEN_NOMUTEX |
+				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 					   SQLITE_OPEN_NOFOLLOW |
 					   SQLITE_OPEN_EXRESCODE,
 				   NULL);
@@ -119,8 +118,8 @@ static int query(sqlite3 *connection, const char *sql, int64_t *out_value,
 
 static int sync_path(int dir_fd, const char *name)
 {
-	AUTO_CLOSE int fd = openat(dir_fd, name,
-				   O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd =
+		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
 		return -errno;
@@ -130,9 +129,9 @@ static int sync_path(int dir_fd, const char *name)
 /* A new, empty file of ours. */
 static int make_empty(int dir_fd, const char *name)
 {
-	AUTO_CLOSE int fd = openat(dir_fd, name,
-				   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
-					   O_CLOEXEC, 0600);
+	AUTO_CLOSE int fd = openat(
+		dir_fd, name,
+		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	return fd < 0 ? -errno : 0;
 }
@@ -187,8 +186,7 @@ static int fill_new(sqlite3 *connection)
 		rc = sql_errno(connection,
 			       sqlite3_wal_checkpoint_v2(
 				       connection, NULL,
-				       SQLITE_CHECKPOINT_TRUNCATE, NULL,
-				       NULL));
+				       SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
 	return rc;
 }
 
@@ -269,7 +267,8 @@ static int check_files(const char *directory, struct failure *failure)
 		if (rc == -EUCLEAN)
 			return failure_set(failure, FAILURE_CORRUPT, directory,
 					   "%s is not a regular file with a "
-					   "single name", names[i]);
+					   "single name",
+					   names[i]);
 		if (rc == -ENOENT) {
 			rc = failure_set(failure, FAILURE_CORRUPT, directory,
 					 "index.db is missing");

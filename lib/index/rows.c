@@ -16,8 +16,7 @@ int index_meta_put_blob(struct index *index, const char *key, const void *data,
 }
 
 /* 1: the statement stands on the row. */
-static int meta_row(struct index *index, const char *key)
-	REQUIRES(index->lock)
+static int meta_row(struct index *index, const char *key) REQUIRES(index->lock)
 {
 	int rc = sql_begin(index, STATEMENT_META_GET, "s", key);
 
@@ -234,15 +233,15 @@ int index_snapshot_put(struct index *index, const struct snapshot_row *row)
 	return sql_run(index, STATEMENT_SNAPSHOT_PUT, "isiiiiiiiiiis",
 		       (int64_t)row->id, row->name, (int64_t)row->branch,
 		       (int64_t)row->line, (int64_t)row->gen,
-		       (int64_t)row->state, (int64_t)row->kind,
-		       row->created_ns, row->deleted_ns, row->size_bytes,
-		       row->refer_blocks, row->written_blocks, row->note);
+		       (int64_t)row->state, (int64_t)row->kind, row->created_ns,
+		       row->deleted_ns, row->size_bytes, row->refer_blocks,
+		       row->written_blocks, row->note);
 }
 
 int index_hold_put(struct index *index, const struct hold_row *row)
 {
-	return sql_run(index, STATEMENT_HOLD_PUT, "isi",
-		       (int64_t)row->snapshot, row->tag, row->created_ns);
+	return sql_run(index, STATEMENT_HOLD_PUT, "isi", (int64_t)row->snapshot,
+		       row->tag, row->created_ns);
 }
 
 int index_operation_put(struct index *index, const struct operation_row *row)
@@ -319,10 +318,9 @@ int index_segment_put(struct index *index, const struct segment_row *row)
 {
 	return sql_run(index, STATEMENT_SEGMENT_PUT, "iiiiiiib",
 		       (int64_t)row->id, (int64_t)row->sealed,
-		       (int64_t)row->used_blocks,
-		       (int64_t)row->metadata_blocks, row->last_lsn,
-		       (int64_t)row->punch, (int64_t)row->packed, row->live,
-		       (size_t)SEGMENT_BITMAP_BYTES);
+		       (int64_t)row->used_blocks, (int64_t)row->metadata_blocks,
+		       row->last_lsn, (int64_t)row->punch, (int64_t)row->packed,
+		       row->live, (size_t)SEGMENT_BITMAP_BYTES);
 }
 
 int index_segment_delete(struct index *index, uint32_t id)
@@ -335,10 +333,9 @@ int index_base_put(struct index *index,
 {
 	const struct base_fingerprint *f = fingerprint;
 
-	return sql_run(index, STATEMENT_BASE_PUT, "isiiiiiii",
-		       (int64_t)f->kind, f->path, f->device, f->inode,
-		       f->size_bytes, f->mtime_ns, f->sample_hash,
-		       (int64_t)f->has_full_hash, f->full_hash);
+	return sql_run(index, STATEMENT_BASE_PUT, "isiiiiiii", (int64_t)f->kind,
+		       f->path, f->device, f->inode, f->size_bytes, f->mtime_ns,
+		       f->sample_hash, (int64_t)f->has_full_hash, f->full_hash);
 }
 
 static int read_base(struct index *index, struct base_fingerprint *f)

@@ -34,10 +34,14 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 		"SELECT inode, window, line, gen, slots FROM windows WHERE "
 		"(inode, window, line, gen) > (?, ?, ?, ?) "
 		"ORDER BY inode, window, line, gen LIMIT 1",
+	[STATEMENT_WINDOWS_OF_GEN] =
+		"SELECT gen, id, inode, window FROM windows INDEXED BY "
+		"windows_by_line WHERE line = ? AND gen = ? AND id > ? "
+		"ORDER BY id LIMIT ?",
 	[STATEMENT_WINDOWS_OF_LINE] =
 		"SELECT gen, id, inode, window FROM windows INDEXED BY "
-		"windows_by_line WHERE line = ? AND (gen, id) > (?, ?) AND "
-		"gen < ? ORDER BY gen, id LIMIT ?",
+		"windows_by_line WHERE line = ? AND gen > ? AND gen < ? "
+		"ORDER BY gen, id LIMIT ?",
 	[STATEMENT_WINDOW_NUMBER] =
 		"SELECT window FROM windows WHERE inode = ? AND window >= ? "
 		"ORDER BY window LIMIT 1",
@@ -163,9 +167,9 @@ static int bind_all(sqlite3_stmt *prepared, const char *format,
 			code = sqlite3_bind_int64(prepared, column,
 						  va_arg(arguments, int64_t));
 		} else if (*format == 's') {
-			code = sqlite3_bind_text(
-				prepared, column, va_arg(arguments, char *), -1,
-				SQLITE_STATIC);
+			code = sqlite3_bind_text(prepared, column,
+						 va_arg(arguments, char *), -1,
+						 SQLITE_STATIC);
 		} else {
 			const void *data = va_arg(arguments, void *);
 
@@ -187,9 +191,10 @@ static int begin_list(struct index *index, enum statement statement,
 	int code = SQLITE_OK;
 
 	if (!*prepared)
-		code = sqlite3_prepare_v3(index->connection, sql_texts[statement],
-					  -1, SQLITE_PREPARE_PERSISTENT,
-					  prepared, NULL);
+		code = sqlite3_prepare_v3(index->connection,
+					  sql_texts[statement], -1,
+					  SQLITE_PREPARE_PERSISTENT, prepared,
+					  NULL);
 	if (code == SQLITE_OK && index->failed &&
 	    !sqlite3_stmt_readonly(*prepared))
 		return index->failed;
@@ -198,8 +203,8 @@ static int begin_list(struct index *index, enum statement statement,
 	return sql_errno(index->connection, code);
 }
 
-int sql_begin(struct index *index, enum statement statement,
-	      const char *format, ...)
+int sql_begin(struct index *index, enum statement statement, const char *format,
+	      ...)
 {
 	va_list arguments;
 	int rc;
@@ -273,12 +278,14 @@ void sql_text(struct index *index, enum statement statement, int column,
 	      char *text, size_t text_bytes, int *rc)
 {
 	sqlite3_stmt *prepared = index->statements[statement];
+	/* The type first: the other calls convert, and change it. */
+	bool is_text = sqlite3_column_type(prepared, column) == SQLITE_TEXT;
 	const unsigned char *value = sqlite3_column_text(prepared, column);
 	size_t len_bytes = (size_t)sqlite3_column_bytes(prepared, column);
 
 	text[0] = '\0';
-	if (sqlite3_column_type(prepared, column) != SQLITE_TEXT || !value ||
-	    len_bytes >= text_bytes || memchr(value, 0, len_bytes)) {
+	if (!is_text || !value || len_bytes >= text_bytes ||
+	    memchr(value, 0, len_bytes)) {
 		*rc = -EUCLEAN;
 		return;
 	}
@@ -290,10 +297,12 @@ const void *sql_blob(struct index *index, enum statement statement, int column,
 		     size_t *out_bytes, int *rc)
 {
 	sqlite3_stmt *prepared = index->statements[statement];
-	const void *value = sqlite3_column_blob(prepared, column);
 
-	if (sqlite3_column_type(prepared, column) != SQLITE_BLOB)
+	*out_bytes = 0;
+	if (sqlite3_column_type(prepared, column) != SQLITE_BLOB) {
 		*rc = -EUCLEAN;
+		return NULL;
+	}
 	*out_bytes = (size_t)sqlite3_column_bytes(prepared, column);
-	return value;
+	return sqlite3_column_blob(prepared, column);
 }

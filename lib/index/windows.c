@@ -99,8 +99,7 @@ static int leapfrog(struct index *index, const struct line_path *path,
 }
 
 static int read_row(struct index *index, enum statement statement, int column,
-		    uint8_t *row, size_t *out_row_bytes)
-	REQUIRES(index->lock)
+		    uint8_t *row, size_t *out_row_bytes) REQUIRES(index->lock)
 {
 	size_t len_bytes;
 	int rc = 0;
@@ -262,11 +261,11 @@ int index_window_scan(struct index *index, struct window_key *cursor,
 	return rc;
 }
 
-static int read_line_keys(struct index *index, struct window_key *keys,
-			  uint32_t line, int64_t *cursor)
+/* Reads the rows of a begun statement; moves the cursor behind them. */
+static int read_keys(struct index *index, enum statement s, uint32_t line,
+		     struct window_key *keys, int64_t *cursor)
 	REQUIRES(index->lock)
 {
-	const enum statement s = STATEMENT_WINDOWS_OF_LINE;
 	int rc = 0, count = 0;
 
 	while (rc == 0 && (rc = sql_step(index, s)) > 0) {
@@ -283,27 +282,51 @@ static int read_line_keys(struct index *index, struct window_key *keys,
 	return rc < 0 ? rc : count;
 }
 
-/* cursor is {gen, row id}: within a generation, rows come as they were
- * first put, which is the order that the B-tree has without sorting. */
+/*
+ * cursor is {gen, row id}: within a generation, rows come as they were
+ * first put, which is the order that the B-tree has without sorting. The
+ * rest of the cursor's generation has a statement of its own, because
+ * SQLite does not seek to a row id in the middle of a range of generations.
+ */
+static int windows_of_line_locked(struct index *index, uint32_t line,
+				  uint32_t gen_end, struct window_key *keys,
+				  int most, int64_t *cursor)
+	REQUIRES(index->lock)
+{
+	int count, rc;
+
+	rc = sql_begin(index, STATEMENT_WINDOWS_OF_GEN, "iiii", (int64_t)line,
+		       cursor[0], cursor[1], (int64_t)most);
+	if (rc == 0)
+		rc = read_keys(index, STATEMENT_WINDOWS_OF_GEN, line, keys,
+			       cursor);
+	sql_end(index, STATEMENT_WINDOWS_OF_GEN);
+	if (rc < 0 || rc == most)
+		return rc;
+	count = rc;
+	rc = sql_begin(index, STATEMENT_WINDOWS_OF_LINE, "iiii", (int64_t)line,
+		       cursor[0], (int64_t)gen_end, (int64_t)(most - count));
+	if (rc == 0)
+		rc = read_keys(index, STATEMENT_WINDOWS_OF_LINE, line,
+			       keys + count, cursor);
+	sql_end(index, STATEMENT_WINDOWS_OF_LINE);
+	return rc < 0 ? rc : count + rc;
+}
+
 int index_windows_of_line(struct index *index, uint32_t line,
 			  uint32_t gen_begin, uint32_t gen_end,
 			  struct window_key *keys, int most, int64_t *cursor)
 {
-	const enum statement statement = STATEMENT_WINDOWS_OF_LINE;
 	int rc;
 
-	if (most <= 0)
-		return 0;
 	if (cursor[0] < gen_begin) {
 		cursor[0] = gen_begin;
 		cursor[1] = INT64_MIN;
 	}
+	if (most <= 0 || cursor[0] >= gen_end)
+		return 0;
 	mutex_lock(&index->lock);
-	rc = sql_begin(index, statement, "iiiii", (int64_t)line, cursor[0],
-		       cursor[1], (int64_t)gen_end, (int64_t)most);
-	if (rc == 0)
-		rc = read_line_keys(index, keys, line, cursor);
-	sql_end(index, statement);
+	rc = windows_of_line_locked(index, line, gen_end, keys, most, cursor);
 	mutex_unlock(&index->lock);
 	return rc;
 }
