@@ -426,12 +426,16 @@ void checkpoint_punch_marked(struct store *store)
 
 static int backup(struct store *store)
 {
-	int rc = index_backup(store->index, store->path);
+	int rc = index_meta_put(store->index, "backup_lsn",
+				(int64_t)store->checkpoint_lsn);
 
-	if (rc < 0)
-		return rc;
-	store->backup_lsn = store->checkpoint_lsn;
-	return 0;
+	if (rc == 0)
+		rc = index_commit(store->index);
+	if (rc == 0)
+		rc = index_backup(store->index, store->path);
+	if (rc == 0)
+		store->backup_lsn = store->checkpoint_lsn;
+	return rc;
 }
 
 /* index.bak follows when replay from it would get long, or when it alone
@@ -475,6 +479,8 @@ int checkpoint_run(struct store *store, bool force_backup)
 	}
 	store->checkpoint_lsn = state.position.next_lsn - 1;
 	store->last_checkpoint_ns = store_monotonic_ns();
+	store->checkpoint_stored_bytes =
+		atomic_load(&store->count.stored_bytes);
 	forget_inodes(store, &state);
 	punch_freed(store, &state.space);
 	state_fini(&state);

@@ -321,6 +321,22 @@ void file_get_info(struct file *file, struct file_info *out_info)
 	out_info->delta_bytes = file_delta_bytes(file);
 }
 
+int file_map_window(struct file *file, uint64_t number, struct slot *slots,
+		    unsigned *out_slot_count)
+{
+	AUTO_FREE struct mapped *mapped = malloc(sizeof(*mapped));
+	int rc;
+
+	if (!mapped)
+		return -ENOMEM;
+	rc = map_range(file, number, 0, WINDOW_BLOCKS, mapped);
+	if (rc < 0)
+		return rc;
+	memcpy(slots, mapped->slots, mapped->count * sizeof(*slots));
+	*out_slot_count = mapped->count;
+	return 0;
+}
+
 /* Where the map of [block, window end) next is of the wanted sort. */
 static int seek_in_window(struct file *file, uint64_t offset_bytes,
 			  bool want_data, uint64_t *out_offset)

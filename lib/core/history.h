@@ -92,7 +92,7 @@ struct operation_info {
 	uint32_t uid;
 	uint64_t undoes; /* id of the operation that this one reverted, or 0 */
 	bool undone;     /* a later one reverted it */
-	char text[1024]; /* "rollback main to @s1, kept @rollback-..." */
+	char text[2048]; /* "rollback main to @s1, kept @rollback-..." */
 };
 
 /* Lists: *out_list is an array that the caller frees; oldest first.

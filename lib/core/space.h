@@ -21,18 +21,21 @@ struct space_usage {
 	uint64_t available_bytes;        /* on the host file system */
 };
 
-/* Walks the index: cost in proportion to the rows of the store. */
-NODISCARD int space_usage(struct store *store, struct space_usage *out_usage,
-			  struct failure *failure);
+/* What deleting one branch or snapshot would free now. */
+struct space_unique {
+	bool is_branch;
+	uint32_t id;
+	uint64_t bytes;
+};
 
-/* unique bytes of a snapshot: what deleting it would free now. */
-NODISCARD int space_snapshot_unique(struct store *store, uint32_t snapshot_id,
-				    uint64_t *out_bytes,
-				    struct failure *failure);
-/* The same for the head of a branch. */
-NODISCARD int space_branch_unique(struct store *store, uint32_t branch_id,
-				  uint64_t *out_bytes,
-				  struct failure *failure);
+/*
+ * Walks the index: cost in proportion to the rows of the store. out_list
+ * (may be NULL): one entry for each branch and snapshot, trash included;
+ * the caller frees it.
+ */
+NODISCARD int space_usage(struct store *store, struct space_usage *out_usage,
+			  struct space_unique **out_list, size_t *out_count,
+			  struct failure *failure);
 
 /* done of total, in units of the caller's choice; nonzero stops the work,
  * which then returns -EINTR with all that was done kept. */

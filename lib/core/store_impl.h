@@ -84,7 +84,7 @@ struct store {
 	uint64_t checkpoint_nr; /* of the state being built now */
 	struct change_queue changes;
 	struct store_config config;
-	bool recovering;
+	uint64_t replayed_lsn; /* while the log is replayed */
 
 	struct mutex map_lock; /* caches and the windows in them */
 	struct window_cache *caches;
@@ -99,8 +99,9 @@ struct store {
 	uint64_t chunk_clock;
 
 	struct mutex maintenance_lock; /* checkpoint, reap, compact */
-	uint64_t checkpoint_lsn, backup_lsn;
+	uint64_t checkpoint_lsn, backup_lsn, checkpoint_stored_bytes;
 	int64_t last_checkpoint_ns, last_activity_ns;
+	uint64_t idle_operations;
 	atomic_bool reap_pending; /* there may be rows to drop */
 
 	struct mutex worker_lock;
@@ -210,9 +211,19 @@ void worker_kick(struct store *store);
 void worker_throttle(struct store *store);
 
 /* recover.c */
-NODISCARD int store_recover(struct store *store,
-			    const struct log_position *position,
-			    bool was_clean, struct failure *failure);
+NODISCARD int store_recover(struct store *store, bool was_clean,
+			    struct failure *failure);
+
+/* compact.c */
+NODISCARD int compact_apply_move_locked(struct store *store,
+					const struct move_record *move)
+	REQUIRES(store->order_lock);
+/* One segment worth of background work; false: nothing to do. */
+NODISCARD int compact_idle(struct store *store, bool *out_more);
+
+void checkpoint_punch_marked(struct store *store);
+NODISCARD int meta_put_position(struct index *index,
+				const struct log_position *position);
 
 /* Reads and verifies stored blocks: RAW one block, LZ4 the whole chunk.
  * data holds a block (RAW) or 16 (LZ4). */
@@ -237,8 +248,16 @@ uint32_t chunk_compress(const uint8_t *data, uint32_t block_count,
 /* Copies what fits; always ends with a NUL. */
 static inline void strcpy_bounded(char *to, const char *from, size_t to_bytes)
 {
-	size_t len_bytes = strnlen(from, to_bytes - 1);
+	size_t i;
 
-	memcpy(to, from, len_bytes);
-	to[len_bytes] = '\0';
+	for (i = 0; i + 1 < to_bytes && from[i]; i++)
+		to[i] = from[i];
+	to[i] = '\0';
 }
+
+NODISCARD int store_write_config(int directory_fd,
+				 const struct store_config *config);
+
+/* All slots of one window; slots holds WINDOW_BLOCKS. */
+NODISCARD int file_map_window(struct file *file, uint64_t number,
+			      struct slot *slots, unsigned *out_slot_count);

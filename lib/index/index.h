@@ -125,8 +125,10 @@ NODISCARD int index_inode_put(struct index *index,
 NODISCARD int index_inodes_thin(struct index *index, uint32_t line,
 				uint32_t gen_begin, uint32_t gen_end);
 NODISCARD int index_inodes_drop_line(struct index *index, uint32_t line);
+/* Gives the newest row of each inode to another line, unless that has its
+ * own with generation <= first_point; drops the others. */
 NODISCARD int index_inodes_relabel(struct index *index, uint32_t line,
-				   uint32_t new_line);
+				   uint32_t new_line, uint32_t first_point);
 NODISCARD int index_dirent_put(struct index *index, uint64_t parent,
 			       const char *name, uint32_t line, uint32_t gen,
 			       uint64_t inode, uint32_t kind);

@@ -1,0 +1,819 @@
+/*
+ * The life of a store: open, recover, close; and what it says of itself.
+ *
+ * The lock file holds the pid of the one process that has the store open;
+ * the lock itself is the kernel's and dies with the process.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "io.h"
+#include "store_impl.h"
+
+int64_t store_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int64_t store_realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+int store_fail(struct store *store, int rc, const char *format, ...)
+{
+	char text[400];
+	va_list arguments;
+	int none = 0;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (atomic_compare_exchange_strong(&store->failed, &none, rc)) {
+		mutex_lock(&store->worker_lock);
+		snprintf(store->failed_reason, sizeof(store->failed_reason),
+			 "%s: %s", text, strerror(-rc));
+		pthread_cond_broadcast(&store->worker_done);
+		mutex_unlock(&store->worker_lock);
+		log_message(LOG_LEVEL_ERROR,
+			    "%s: %s: %s; the store is read-only until it is "
+			    "reopened",
+			    store->path, text, strerror(-rc));
+	}
+	return rc;
+}
+
+/* statvfs at most every 50 ms. */
+static bool below_reserve(struct store *store)
+{
+	uint64_t now = (uint64_t)store_monotonic_ns();
+	uint64_t last = __atomic_load_n(&store->free_checked_ns,
+					__ATOMIC_RELAXED);
+	struct statvfs vfs;
+
+	if (now - last < UINT64_C(50000000))
+		return atomic_load(&store->out_of_space);
+	__atomic_store_n(&store->free_checked_ns, now, __ATOMIC_RELAXED);
+	if (fstatvfs(store->directory_fd, &vfs) == 0)
+		atomic_store(&store->out_of_space,
+			     (uint64_t)vfs.f_bavail * vfs.f_frsize <
+				     store->config.reserve_bytes);
+	return atomic_load(&store->out_of_space);
+}
+
+int store_check_writable(struct store *store, bool user_data)
+{
+	if (atomic_load(&store->failed))
+		return -EROFS;
+	if (user_data && store->config.reserve_bytes && below_reserve(store))
+		return -ENOSPC;
+	return 0;
+}
+
+/* Who has it? "pid 123 (cowd)". */
+static void describe_holder(int lock_fd, char *text, size_t text_bytes)
+{
+	char pid[32] = "", path[64], name[64] = "";
+	ssize_t n = pread(lock_fd, pid, sizeof(pid) - 1, 0);
+	int fd;
+
+	snprintf(text, text_bytes, "another process");
+	if (n <= 0)
+		return;
+	pid[strspn(pid, "0123456789")] = '\0';
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, name, sizeof(name) - 1);
+		close(fd);
+		name[n > 0 ? strcspn(name, "\n") : 0] = '\0';
+	}
+	snprintf(text, text_bytes, "pid %s%s%s%s", pid, name[0] ? " (" : "",
+		 name, name[0] ? ")" : "");
+}
+
+static int take_lock(struct store *store, struct failure *failure)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char holder[128], pid[32];
+	int rc;
+
+	store->lock_fd = io_open_own(store->directory_fd, "lock",
+				     O_RDWR | O_CREAT);
+	if (store->lock_fd < 0)
+		return failure_errno(failure, store->lock_fd, store->path,
+				     "can't open the store's lock file");
+	if (fcntl(store->lock_fd, F_OFD_SETLK, &lock) < 0) {
+		rc = -errno;
+		if (rc != -EAGAIN && rc != -EACCES)
+			return failure_errno(failure, rc, store->path,
+					     "can't lock the store");
+		describe_holder(store->lock_fd, holder, sizeof(holder));
+		failure_set(failure, FAILURE_BUSY, store->path,
+			    "the store is in use by %s", holder);
+		failure_hint(failure, "wait for it, or unmount the store "
+				      "first: cowd umount %s",
+			     store->path);
+		return -EBUSY;
+	}
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(store->lock_fd, 0) < 0)
+		return failure_errno(failure, -errno, store->path,
+				     "can't write the lock file");
+	rc = io_write_all(store->lock_fd, pid, strlen(pid), 0);
+	return rc == -ENOSPC || rc == 0 ?
+		       0 :
+		       failure_errno(failure, rc, store->path,
+				     "can't write the lock file");
+}
+
+static int open_directory(struct store *store, const char *path,
+			  struct failure *failure)
+{
+	struct stat st;
+
+	if (!realpath(path, store->path)) {
+		if (errno != ENOENT && errno != ENOTDIR)
+			return failure_errno(failure, -errno, path,
+					     "can't open the store");
+		failure_set(failure, FAILURE_NO_STORE, path,
+			    "there is no such store");
+		failure_hint(failure, "make one: cowd create %s --base IMAGE",
+			     path);
+		return -ENOENT;
+	}
+	store->directory_fd = open(store->path,
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (store->directory_fd < 0 && errno != ENOTDIR)
+		return failure_errno(failure, -errno, path,
+				     "can't open the store");
+	if (store->directory_fd < 0 ||
+	    faccessat(store->directory_fd, "segments", F_OK,
+		      AT_SYMLINK_NOFOLLOW) < 0) {
+		failure_set(failure, FAILURE_NO_STORE, path,
+			    "is not a cowd store");
+		failure_hint(failure, "a store is a directory that 'cowd "
+				      "create' made");
+		return -ENOENT;
+	}
+	if (fstat(store->directory_fd, &st) < 0)
+		return failure_errno(failure, -errno, path, "can't stat");
+	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
+		failure_set(failure, FAILURE_FAILED, path,
+			    st.st_uid != geteuid() ?
+				    "the store belongs to uid %u" :
+				    "others can write to the store (owner uid "
+				    "%u)",
+			    (unsigned)st.st_uid);
+		failure_hint(failure, st.st_uid != geteuid() ?
+					      "run cowd as its owner" :
+					      "chmod go-w the directory");
+		return -EACCES;
+	}
+	store->segments_fd = openat(store->directory_fd, "segments",
+				    O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+					    O_NOFOLLOW);
+	if (store->segments_fd < 0)
+		return failure_errno(failure, -errno, path,
+				     "can't open segments/");
+	return 0;
+}
+
+static int read_config(struct store *store, struct failure *failure)
+{
+	AUTO_CLOSE int fd = io_open_own(store->directory_fd, "store.conf",
+					O_RDONLY);
+	AUTO_FREE char *text = calloc(1, 65536);
+	ssize_t n;
+
+	config_defaults(&store->config);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0 || !text)
+		return failure_errno(failure, fd < 0 ? fd : -ENOMEM,
+				     store->path, "can't read store.conf");
+	n = io_read_full(fd, text, 65535, 0);
+	if (n < 0)
+		return failure_errno(failure, (int)n, store->path,
+				     "can't read store.conf");
+	return config_parse(text, "store.conf", &store->config, failure);
+}
+
+static int add_line(void *context, const struct line_row *row)
+{
+	return graph_add_line(context, row);
+}
+
+static int add_branch(void *context, const struct branch_row *row)
+{
+	return graph_add_branch(context, row);
+}
+
+static int add_snapshot(void *context, const struct snapshot_row *row)
+{
+	return graph_add_snapshot(context, row);
+}
+
+static int add_hold(void *context, const struct hold_row *row)
+{
+	return graph_add_hold(context, row);
+}
+
+/* Newest first: turned round by load_graph. */
+static int add_operation(void *context, const struct operation_row *row)
+{
+	struct record record = { .payload = row->record,
+				 .payload_bytes = row->record_bytes };
+	AUTO_FREE struct history_record *history = malloc(sizeof(*history));
+	int rc;
+
+	if (!history)
+		return -ENOMEM;
+	rc = history_record_decode(&record, history);
+	if (rc < 0)
+		return rc;
+	return graph_add_operation(context, row->id, row->lsn, row->undone,
+				   history);
+}
+
+static void reverse_operations(struct graph *graph)
+{
+	size_t i, count = graph->operation_count;
+
+	for (i = 0; i < count / 2; i++) {
+		struct operation swap = graph->operations[i];
+
+		graph->operations[i] = graph->operations[count - 1 - i];
+		graph->operations[count - 1 - i] = swap;
+	}
+}
+
+/* Every head and snapshot is on a line that exists (A17). */
+static int check_graph(const struct graph *graph)
+{
+	size_t i;
+
+	for (i = 0; i < graph->branch_count; i++)
+		if (!graph_line(graph, graph->branches[i]->row.line))
+			return -EUCLEAN;
+	for (i = 0; i < graph->snapshot_count; i++)
+		if (!graph_line(graph, graph->snapshots[i]->row.line))
+			return -EUCLEAN;
+	for (i = 0; i < graph->line_count; i++) {
+		const struct line_row *row = &graph->lines[i]->row;
+
+		if (row->parent && !graph_line(graph, row->parent))
+			return -EUCLEAN;
+	}
+	return graph->branch_count ? 0 : -EUCLEAN;
+}
+
+static int load_graph(struct store *store)
+{
+	struct graph *graph = &store->graph;
+	int rc = index_lines_load(store->index, add_line, graph);
+	size_t i;
+
+	if (rc == 0)
+		rc = index_branches_load(store->index, add_branch, graph);
+	if (rc == 0)
+		rc = index_snapshots_load(store->index, add_snapshot, graph);
+	if (rc == 0)
+		rc = index_holds_load(store->index, add_hold, graph);
+	if (rc == 0)
+		rc = index_operations_load(store->index, GRAPH_OPERATIONS_MAX,
+					   add_operation, graph);
+	if (rc == 0)
+		rc = check_graph(graph);
+	reverse_operations(graph);
+	for (i = 0; rc == 0 && i < graph->snapshot_count; i++)
+		if (graph->snapshots[i]->row.state == SNAPSHOT_STATE_DELETING)
+			atomic_store(&store->reap_pending, true);
+	for (i = 0; rc == 0 && i < graph->branch_count; i++)
+		if (graph->branches[i]->row.state == BRANCH_STATE_DELETING)
+			atomic_store(&store->reap_pending, true);
+	return rc;
+}
+
+static int get_u32(struct store *store, const char *key, uint32_t *out)
+{
+	int64_t value = 0;
+	int rc = index_meta_get(store->index, key, &value);
+
+	if (rc == 0 && (value < 0 || value > UINT32_MAX))
+		rc = -EUCLEAN;
+	*out = (uint32_t)value;
+	return rc == -ENOENT ? -EUCLEAN : rc;
+}
+
+static int load_meta(struct store *store, struct log_position *position,
+		     bool *out_clean)
+{
+	int64_t seed = 0, lsn = 0, operation = 0, clean = 0, backup = 0;
+	const struct {
+		const char *key;
+		uint32_t *value;
+	} values[] = {
+		{ "log_segment", &position->segment },
+		{ "log_block", &position->block },
+		{ "log_offset", &position->offset },
+		{ "log_tail_segment", &position->tail_segment },
+		{ "log_tail_block", &position->tail_block },
+		{ "log_epoch", &position->epoch },
+		{ "next_line", &store->next_line },
+		{ "next_gen", &store->next_gen },
+		{ "next_snapshot", &store->next_snapshot },
+		{ "next_branch", &store->next_branch },
+	};
+	size_t i;
+	int rc = index_meta_get_blob(store->index, "uuid", store->uuid,
+				     sizeof(store->uuid));
+
+	if (rc == 0)
+		rc = index_meta_get(store->index, "seed", &seed);
+	if (rc == 0)
+		rc = index_meta_get(store->index, "log_next_lsn", &lsn);
+	if (rc == 0)
+		rc = index_meta_get(store->index, "next_operation", &operation);
+	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
+		rc = get_u32(store, values[i].key, values[i].value);
+	if (rc < 0)
+		return rc == -ENOENT ? -EUCLEAN : rc;
+	if (index_meta_get(store->index, "clean", &clean) < 0)
+		clean = 0;
+	if (index_meta_get(store->index, "backup_lsn", &backup) < 0 ||
+	    faccessat(store->directory_fd, "index.bak", F_OK,
+		      AT_SYMLINK_NOFOLLOW) < 0)
+		backup = 0;
+	if (position->segment == 0 || position->block == 0 ||
+	    position->block >= SEGMENT_BLOCKS ||
+	    position->offset < RECORD_BLOCK_HEADER_BYTES ||
+	    position->offset > FORMAT_BLOCK_BYTES ||
+	    position->tail_segment < position->segment ||
+	    position->tail_block > SEGMENT_BLOCKS || lsn < 1)
+		return -EUCLEAN;
+	store->seed = (uint64_t)seed;
+	store->next_operation = (uint64_t)operation;
+	position->next_lsn = (uint64_t)lsn;
+	store->checkpoint_lsn = position->next_lsn - 1;
+	store->backup_lsn = (uint64_t)backup;
+	*out_clean = clean == 1;
+	return 0;
+}
+
+/* A segment with live blocks must be there, and long enough. */
+static int check_segments(struct store *store, struct failure *failure)
+{
+	struct space_map *map = &store->space;
+	size_t i;
+
+	for (i = 0; i < map->count; i++) {
+		const struct segment_space *segment = map->segments[i];
+		uint32_t last = SEGMENT_BLOCKS;
+		struct stat st;
+		char name[16];
+		int rc;
+
+		while (last > 0 &&
+		       !(segment->live[(last - 1) / 8] >> ((last - 1) % 8) & 1))
+			last--;
+		log_segment_name(segment->id, name);
+		rc = fstatat(store->segments_fd, name, &st,
+			     AT_SYMLINK_NOFOLLOW) < 0 ?
+			     -errno :
+			     0;
+		if (rc == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+		    (last == 0 || st.st_size > (off_t)(last - 1) * BLOCK_BYTES))
+			continue;
+		failure_set(failure, FAILURE_CORRUPT, store->path,
+			    "segments/%s is %s", name,
+			    rc == -ENOENT ? "missing" :
+			    rc < 0	  ? "not readable" :
+			    !S_ISREG(st.st_mode) || st.st_nlink != 1 ?
+					    "a link or no regular file" :
+					    "truncated");
+		failure_hint(failure, "restore this file from a backup of the "
+				      "store; nothing was changed");
+		return -EUCLEAN;
+	}
+	return 0;
+}
+
+static int open_base(struct store *store, const char *base_path,
+		     struct failure *failure)
+{
+	AUTO_FREE struct base_fingerprint *recorded =
+		malloc(sizeof(*recorded));
+	int rc;
+
+	if (!recorded)
+		return failure_errno(failure, -ENOMEM, store->path, "can't open");
+	rc = index_base_get(store->index, recorded);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return failure_errno(failure, rc, store->path,
+				     "can't read what the base is");
+	rc = base_reopen(recorded, base_path, &store->base, failure);
+	if (rc < 0)
+		return rc;
+	store->base_bytes = base_fingerprint(store->base)->size_bytes;
+	if (strcmp(base_fingerprint(store->base)->path, recorded->path) != 0)
+		rc = index_base_put(store->index,
+				    base_fingerprint(store->base));
+	return rc < 0 ? failure_errno(failure, rc, store->path,
+				      "can't note the base's new path") :
+			0;
+}
+
+static void metadata_block(void *context, struct location at)
+{
+	struct store *store = context;
+
+	space_map_use(&store->space, at, 1, true);
+}
+
+static void sealed(void *context, uint32_t segment, uint32_t used_blocks)
+{
+	struct store *store = context;
+	uint64_t lsn = store->log ? log_appended_lsn(store->log) : 0;
+
+	if (store->replayed_lsn > lsn)
+		lsn = store->replayed_lsn;
+	/* The jump out of it, and records that overtake this call. */
+	space_map_seal(&store->space, segment, used_blocks, lsn + 64);
+}
+
+static int open_log(struct store *store, const struct log_position *position,
+		    bool was_clean, struct failure *failure)
+{
+	struct log_params params = {
+		.directory_fd = store->segments_fd,
+		.seed = store->seed,
+		.events = { store, metadata_block, sealed },
+	};
+	int rc;
+
+	memcpy(params.uuid, store->uuid, sizeof(params.uuid));
+	rc = log_open(&params, position, &store->log);
+	if (rc < 0)
+		return failure_errno(failure, rc, store->path,
+				     "can't open the log");
+	if (!was_clean)
+		checkpoint_punch_marked(store);
+	rc = store_recover(store, was_clean, failure);
+	if (rc < 0)
+		return rc;
+	if (was_clean && store->recovered_records == 0) {
+		rc = index_meta_put(store->index, "clean", 0);
+		if (rc == 0)
+			rc = index_commit(store->index);
+		return rc < 0 ? failure_errno(failure, rc, store->path,
+					      "can't write the index") :
+				0;
+	}
+	rc = index_meta_put(store->index, "clean", 0);
+	if (rc == 0)
+		rc = checkpoint_run(store, false);
+	return rc < 0 ? failure_errno(failure, rc, store->path,
+				      "can't checkpoint after recovery") :
+			0;
+}
+
+static struct store *store_new(void)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->directory_fd = store->segments_fd = store->lock_fd = -1;
+	store->checkpoint_nr = 1;
+	mutex_init(&store->order_lock);
+	mutex_init(&store->map_lock);
+	mutex_init(&store->chunk_lock);
+	mutex_init(&store->maintenance_lock);
+	mutex_init(&store->worker_lock);
+	pthread_cond_init(&store->worker_wake, NULL);
+	pthread_cond_init(&store->worker_done, NULL);
+	space_map_init(&store->space);
+	change_queue_init(&store->changes);
+	store->last_checkpoint_ns = store_monotonic_ns();
+	return store;
+}
+
+static void store_free(struct store *store)
+{
+	struct pending_inode *inode;
+
+	if (!store)
+		return;
+	mutex_lock(&store->order_lock);
+	while (store->views)
+		view_free_locked(store->views);
+	mutex_unlock(&store->order_lock);
+	mutex_lock(&store->map_lock);
+	while (store->caches)
+		cache_free(store, store->caches);
+	mutex_unlock(&store->map_lock);
+	while ((inode = store->pending_inodes) != NULL) {
+		store->pending_inodes = inode->next;
+		free(inode);
+	}
+	chunk_cache_drop(store);
+	change_queue_free(&store->changes);
+	graph_fini(&store->graph);
+	space_map_fini(&store->space);
+	log_close(store->log);
+	index_close(store->index);
+	base_close(store->base);
+	if (store->segments_fd >= 0)
+		close(store->segments_fd);
+	if (store->lock_fd >= 0)
+		close(store->lock_fd);
+	if (store->directory_fd >= 0)
+		close(store->directory_fd);
+	mutex_fini(&store->order_lock);
+	mutex_fini(&store->map_lock);
+	mutex_fini(&store->chunk_lock);
+	mutex_fini(&store->maintenance_lock);
+	mutex_fini(&store->worker_lock);
+	pthread_cond_destroy(&store->worker_wake);
+	pthread_cond_destroy(&store->worker_done);
+	free(store);
+}
+
+static int open_all(struct store *store, const char *path,
+		    const char *base_path, struct failure *failure)
+{
+	struct log_position position = { 0 };
+	bool was_clean = false;
+	int rc = open_directory(store, path, failure);
+
+	if (rc == 0)
+		rc = take_lock(store, failure);
+	if (rc == 0)
+		rc = read_config(store, failure);
+	if (rc == 0)
+		rc = index_open(store->path, &store->index, failure);
+	if (rc < 0)
+		return rc;
+	rc = load_meta(store, &position, &was_clean);
+	if (rc == 0)
+		rc = load_graph(store);
+	if (rc == 0)
+		rc = space_map_load(&store->space, store->index);
+	if (rc < 0) {
+		failure_errno(failure, rc, store->path,
+			      "the index can't be used");
+		failure_hint(failure, "restore the copy: cp '%s/index.bak' "
+				      "'%s/index.db'",
+			     store->path, store->path);
+		return rc;
+	}
+	rc = check_segments(store, failure);
+	if (rc == 0)
+		rc = open_base(store, base_path, failure);
+	return rc < 0 ? rc : open_log(store, &position, was_clean, failure);
+}
+
+int store_open(const char *path, const char *base_path,
+	       struct store **out_store, struct failure *failure)
+{
+	struct store *store = store_new();
+	int rc;
+
+	if (!store)
+		return failure_errno(failure, -ENOMEM, path,
+				     "can't open the store");
+	rc = open_all(store, path, base_path, failure);
+	if (rc < 0) {
+		store_free(store);
+		return failure_errno(failure, rc, path, "can't open the store");
+	}
+	worker_start(store);
+	*out_store = store;
+	return 0;
+}
+
+enum { BACKUP_RECORDS = 4096 };
+
+static int close_clean(struct store *store)
+{
+	bool backup =
+		log_appended_lsn(store->log) - store->backup_lsn > BACKUP_RECORDS;
+	int rc;
+
+	mutex_lock(&store->maintenance_lock);
+	rc = checkpoint_run(store, backup);
+	if (rc == 0)
+		rc = index_meta_put(store->index, "clean", 1);
+	if (rc == 0)
+		rc = index_commit(store->index);
+	mutex_unlock(&store->maintenance_lock);
+	return rc;
+}
+
+int store_close(struct store *store)
+{
+	int rc = atomic_load(&store->failed);
+
+	worker_stop(store);
+	if (rc == 0)
+		rc = close_clean(store);
+	store_free(store);
+	return rc;
+}
+
+void store_abandon(struct store *store)
+{
+	worker_stop(store);
+	store_free(store);
+}
+
+int store_sync(struct store *store)
+{
+	int rc = log_sync(store->log, log_appended_lsn(store->log));
+
+	atomic_fetch_add(&store->count.syncs, 1);
+	if (rc < 0)
+		return store_fail(store, rc, "a flush failed");
+	return 0;
+}
+
+int store_checkpoint(struct store *store)
+{
+	int rc;
+
+	mutex_lock(&store->maintenance_lock);
+	rc = checkpoint_run(store, false);
+	mutex_unlock(&store->maintenance_lock);
+	return rc;
+}
+
+static void uuid_text(const uint8_t *uuid, char *text)
+{
+	int i, n = 0;
+
+	for (i = 0; i < FORMAT_UUID_BYTES; i++) {
+		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+
+		n += snprintf(text + n, 4, "%s%02x", dash ? "-" : "", uuid[i]);
+	}
+}
+
+static void fill_health(struct store *store, struct store_status *status)
+{
+	mutex_lock(&store->worker_lock);
+	status->base_changed = store->base_state.changed;
+	status->base_being_written = store->base_state.being_written;
+	status->base_checked_ns = store->base_checked_ns;
+	if (store->base_state.reason[0]) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason), "base: %s",
+			 store->base_state.reason);
+	}
+	if (atomic_load(&store->out_of_space)) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason),
+			 "the file system of the store is full: writes get "
+			 "ENOSPC");
+	}
+	if (atomic_load(&store->count.checksum_errors)) {
+		status->health = STORE_HEALTH_DAMAGED;
+		snprintf(status->reason, sizeof(status->reason),
+			 "stored bytes failed their checksum");
+	}
+	if (atomic_load(&store->failed)) {
+		status->health = STORE_HEALTH_DAMAGED;
+		status->read_only = true;
+		strcpy_bounded(status->reason, store->failed_reason,
+			       sizeof(status->reason));
+	}
+	if (store->base_state.changed)
+		status->health = STORE_HEALTH_DAMAGED;
+	mutex_unlock(&store->worker_lock);
+}
+
+void store_status(struct store *store, struct store_status *out_status)
+{
+	struct store_status *status = out_status;
+	const struct graph *graph = &store->graph;
+	size_t i;
+
+	memset(status, 0, sizeof(*status));
+	strcpy_bounded(status->path, store->path, sizeof(status->path));
+	uuid_text(store->uuid, status->uuid);
+	status->format_version = FORMAT_VERSION;
+	status->log_records = log_appended_lsn(store->log);
+	status->durable_records = log_durable_lsn(store->log);
+	status->checkpoint_lsn = store->checkpoint_lsn;
+	status->recovered_records = store->recovered_records;
+	status->recovery_ns = store->recovery_ns;
+	strcpy_bounded(status->base_kind, "none", sizeof(status->base_kind));
+	if (store->base) {
+		const struct base_fingerprint *f =
+			base_fingerprint(store->base);
+
+		strcpy_bounded(status->base_path, f->path,
+			       sizeof(status->base_path));
+		strcpy_bounded(status->base_kind,
+			       f->kind == BASE_KIND_FILE ? "file" : "device",
+			       sizeof(status->base_kind));
+		status->base_size_bytes = f->size_bytes;
+	}
+	mutex_lock(&store->order_lock);
+	for (i = 0; i < graph->snapshot_count; i++)
+		status->deleting_snapshots += graph->snapshots[i]->row.state ==
+					      SNAPSHOT_STATE_DELETING;
+	mutex_unlock(&store->order_lock);
+	mutex_lock(&store->map_lock);
+	status->dirty_bytes = store->dirty_bytes;
+	status->cache_bytes = store->cache_used_bytes;
+	mutex_unlock(&store->map_lock);
+	fill_health(store, status);
+}
+
+void store_counters(struct store *store, struct store_counters *out)
+{
+	*out = (struct store_counters){
+		.reads = atomic_load(&store->count.reads),
+		.read_bytes = atomic_load(&store->count.read_bytes),
+		.base_read_bytes = atomic_load(&store->count.base_read_bytes),
+		.writes = atomic_load(&store->count.writes),
+		.write_bytes = atomic_load(&store->count.write_bytes),
+		.stored_bytes = atomic_load(&store->count.stored_bytes),
+		.zero_bytes = atomic_load(&store->count.zero_bytes),
+		.syncs = atomic_load(&store->count.syncs),
+		.flushes = log_flush_count(store->log),
+		.sync_ns = log_flush_ns(store->log),
+		.window_loads = atomic_load(&store->count.window_loads),
+		.window_hits = atomic_load(&store->count.window_hits),
+		.checkpoints = atomic_load(&store->count.checkpoints),
+		.checkpoint_ns = atomic_load(&store->count.checkpoint_ns),
+		.moved_bytes = atomic_load(&store->count.moved_bytes),
+		.punched_bytes = atomic_load(&store->count.punched_bytes),
+		.checksum_errors = atomic_load(&store->count.checksum_errors),
+	};
+}
+
+void store_get_config(struct store *store, struct store_config *out_config)
+{
+	mutex_lock(&store->worker_lock);
+	*out_config = store->config;
+	mutex_unlock(&store->worker_lock);
+}
+
+int store_write_config(int directory_fd, const struct store_config *config)
+{
+	AUTO_FREE char *text = config_format(config);
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	if (!text)
+		return -ENOMEM;
+	fd = io_open_own(directory_fd, "store.conf.tmp",
+			 O_RDWR | O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return fd;
+	rc = io_write_all(fd, text, strlen(text), 0);
+	if (rc < 0)
+		return rc;
+	if (fsync(fd) < 0 ||
+	    renameat(directory_fd, "store.conf.tmp", directory_fd,
+		     "store.conf") < 0 ||
+	    fsync(directory_fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int store_configure(struct store *store, const struct store_config *config,
+		    struct failure *failure)
+{
+	int rc = store_write_config(store->directory_fd, config);
+
+	if (rc < 0)
+		return failure_errno(failure, rc, store->path,
+				     "can't write store.conf");
+	mutex_lock(&store->worker_lock);
+	store->config = *config;
+	mutex_unlock(&store->worker_lock);
+	return 0;
+}

@@ -1,0 +1,228 @@
+/* Making a new store: nothing is left behind when it fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store_impl.h"
+
+static void remove_store(int directory_fd, const char *path)
+{
+	static const char *const files[] = {
+		"segments/00000001.seg", "index.db",   "index.db-wal",
+		"index.bak",		 "index.bak.tmp", "store.conf",
+		"store.conf.tmp",	 "lock",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlinkat(directory_fd, files[i], 0);
+	unlinkat(directory_fd, "segments", AT_REMOVEDIR);
+	rmdir(path);
+}
+
+/* Segment 1 begins with its header and the first record block. */
+static int put_segment(struct index *index)
+{
+	uint8_t live[SEGMENT_BITMAP_BYTES] = { 3 };
+	struct segment_row row = {
+		.id = 1,
+		.used_blocks = 2,
+		.metadata_blocks = 2,
+		.live = live,
+	};
+
+	return index_segment_put(index, &row);
+}
+
+static int put_inodes(struct index *index, const struct base *base,
+		      uint64_t size_bytes)
+{
+	int64_t now = store_realtime_ns();
+	uint64_t base_bytes = base ? base_fingerprint(base)->size_bytes : 0;
+	struct inode_row root = {
+		.inode = ROOT_INODE,
+		.line = 1,
+		.gen = 1,
+		.kind = S_IFDIR >> 12,
+		.mode = 0755,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.nlink = 2,
+		.atime_ns = now,
+		.mtime_ns = now,
+		.ctime_ns = now,
+	};
+	struct inode_row image = root;
+	int rc = index_inode_put(index, &root);
+
+	image.inode = IMAGE_INODE;
+	image.kind = S_IFREG >> 12;
+	image.mode = 0600;
+	image.nlink = 1;
+	image.size_bytes = size_bytes;
+	image.base_visible_bytes =
+		base_bytes < size_bytes ? base_bytes : size_bytes;
+	if (rc == 0)
+		rc = index_inode_put(index, &image);
+	if (rc == 0)
+		rc = index_dirent_put(index, ROOT_INODE, "image", 1, 1,
+				      IMAGE_INODE, image.kind);
+	return rc;
+}
+
+static int put_history(struct index *index, const char *branch_name)
+{
+	struct line_row line = { .id = 1, .first_gen = 1 };
+	struct branch_row branch = {
+		.id = 1,
+		.line = 1,
+		.gen = 1,
+		.created_ns = store_realtime_ns(),
+	};
+	const char *const counters[] = { "next_line", "next_gen",
+					 "next_branch" };
+	size_t i;
+	int rc = index_line_put(index, &line);
+
+	strcpy_bounded(branch.name, branch_name, sizeof(branch.name));
+	if (rc == 0)
+		rc = index_branch_put(index, &branch);
+	for (i = 0; i < 3 && rc == 0; i++)
+		rc = index_meta_put(index, counters[i], 2);
+	if (rc == 0)
+		rc = index_meta_put(index, "next_snapshot", 1);
+	if (rc == 0)
+		rc = index_meta_put(index, "next_operation", 1);
+	return rc;
+}
+
+static int fill_index(struct index *index, const struct log_params *log,
+		      const struct log_position *position,
+		      const struct base *base, uint64_t size_bytes,
+		      const char *branch)
+{
+	int rc = index_meta_put_blob(index, "uuid", log->uuid,
+				     sizeof(log->uuid));
+
+	if (rc == 0)
+		rc = index_meta_put(index, "seed", (int64_t)log->seed);
+	if (rc == 0)
+		rc = meta_put_position(index, position);
+	if (rc == 0)
+		rc = index_meta_put(index, "clean", 1);
+	if (rc == 0)
+		rc = index_meta_put(index, "backup_lsn", 0);
+	if (rc == 0 && base)
+		rc = index_base_put(index, base_fingerprint(base));
+	if (rc == 0)
+		rc = put_inodes(index, base, size_bytes);
+	if (rc == 0)
+		rc = put_history(index, branch);
+	if (rc == 0)
+		rc = put_segment(index);
+	return rc < 0 ? rc : index_commit(index);
+}
+
+static int make_files(const struct store_create_params *params,
+		      int directory_fd, const struct base *base,
+		      uint64_t size_bytes, struct failure *failure)
+{
+	struct log_params log = { 0 };
+	struct log_position position;
+	AUTO_CLOSE int segments_fd = -1;
+	struct index *index = NULL;
+	int rc;
+
+	if (mkdirat(directory_fd, "segments", 0700) < 0)
+		return -errno;
+	segments_fd = openat(directory_fd, "segments",
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (segments_fd < 0)
+		return -errno;
+	if (getrandom(log.uuid, sizeof(log.uuid), 0) != sizeof(log.uuid) ||
+	    getrandom(&log.seed, sizeof(log.seed), 0) != sizeof(log.seed))
+		return -EIO;
+	log.uuid[6] = (uint8_t)((log.uuid[6] & 0x0f) | 0x40);
+	log.uuid[8] = (uint8_t)((log.uuid[8] & 0x3f) | 0x80);
+	log.directory_fd = segments_fd;
+	rc = log_create(&log, &position);
+	if (rc == 0)
+		rc = store_write_config(directory_fd, &params->config);
+	if (rc == 0)
+		rc = index_create(params->path, failure);
+	if (rc == 0)
+		rc = index_open(params->path, &index, failure);
+	if (rc == 0)
+		rc = fill_index(index, &log, &position, base, size_bytes,
+				params->branch ? params->branch : "main");
+	if (rc == 0)
+		rc = index_backup(index, params->path);
+	index_close(index);
+	if (rc == 0 && fsync(directory_fd) < 0)
+		rc = -errno;
+	return rc;
+}
+
+static int make_directory(const struct store_create_params *params,
+			  struct failure *failure)
+{
+	int rc;
+
+	if (mkdir(params->path, 0700) == 0)
+		return 0;
+	rc = -errno;
+	if (rc == -EEXIST) {
+		failure_set(failure, FAILURE_EXISTS, params->path,
+			    "exists already");
+		failure_hint(failure, "choose another path for the store");
+		return rc;
+	}
+	failure_errno(failure, rc, params->path, "can't make the store");
+	if (rc == -ENOENT)
+		failure_hint(failure, "make its parent directory first");
+	return rc;
+}
+
+int store_create(const struct store_create_params *params,
+		 struct failure *failure)
+{
+	uint64_t size_bytes = params->size_bytes;
+	AUTO_CLOSE int directory_fd = -1;
+	struct base *base = NULL;
+	int rc = 0;
+
+	if (params->branch)
+		rc = history_check_name(params->branch, failure);
+	if (rc == 0 && !params->base_path && size_bytes == 0)
+		rc = failure_set(failure, FAILURE_USAGE, params->path,
+				 "a store needs --base or --size");
+	if (rc == 0 && size_bytes > (uint64_t)FILE_SIZE_BYTES_MAX)
+		rc = failure_set(failure, FAILURE_USAGE, params->path,
+				 "the size is too large (most: 4 EiB)");
+	if (rc == 0 && params->base_path)
+		rc = base_open(params->base_path, params->full_hash, &base,
+			       failure);
+	if (rc < 0)
+		return rc;
+	if (size_bytes == 0)
+		size_bytes = base_fingerprint(base)->size_bytes;
+	rc = make_directory(params, failure);
+	if (rc == 0) {
+		directory_fd = open(params->path,
+				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = directory_fd < 0 ? -errno :
+					make_files(params, directory_fd, base,
+						   size_bytes, failure);
+		if (rc < 0) {
+			remove_store(directory_fd, params->path);
+			failure_errno(failure, rc, params->path,
+				      "can't make the store");
+		}
+	}
+	base_close(base);
+	return rc;
+}

@@ -1,0 +1,163 @@
+/*
+ * The store's background thread: checkpoints by time, memory and log size,
+ * dropping of deleted history, idle compaction, a look at the base.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "store_impl.h"
+
+enum { WORKER_TICK_MS = 200, RESERVE_CHECK_MS = 50 };
+
+static uint64_t unsaved_bytes(struct store *store)
+{
+	uint64_t bytes;
+
+	mutex_lock(&store->map_lock);
+	bytes = store->dirty_bytes;
+	mutex_unlock(&store->map_lock);
+	return bytes;
+}
+
+static bool checkpoint_due(struct store *store)
+{
+	uint64_t records =
+		log_appended_lsn(store->log) - store->checkpoint_lsn;
+	uint64_t stored = atomic_load(&store->count.stored_bytes) -
+			  store->checkpoint_stored_bytes;
+	int64_t age = store_monotonic_ns() - store->last_checkpoint_ns;
+
+	if (records == 0 && store->space.freed_blocks == 0)
+		return false;
+	return stored + records * 64 >= store->config.checkpoint_log_bytes ||
+	       unsaved_bytes(store) >= store->config.cache_bytes / 2 ||
+	       (uint64_t)age >= store->config.checkpoint_every_ns;
+}
+
+static void check_base(struct store *store)
+{
+	struct base_state state;
+	bool was_changed;
+
+	if (!store->base)
+		return;
+	base_check(store->base, &state);
+	mutex_lock(&store->worker_lock);
+	was_changed = store->base_state.changed;
+	store->base_state = state;
+	store->base_checked_ns = store_realtime_ns();
+	mutex_unlock(&store->worker_lock);
+	if (state.changed && !was_changed)
+		log_message(LOG_LEVEL_ERROR,
+			    "base %s changed underneath: %s; reads of it fail "
+			    "from now on",
+			    base_fingerprint(store->base)->path, state.reason);
+}
+
+static void one_round(struct store *store, bool kicked)
+{
+	bool more = false;
+
+	mutex_lock(&store->maintenance_lock);
+	if (kicked || checkpoint_due(store))
+		(void)!checkpoint_run(store, false);
+	if (reap_needed(store) && !atomic_load(&store->failed)) {
+		if (reap_run(store, &more) < 0)
+			more = false;
+		if (more)
+			worker_kick(store);
+	} else if (!kicked && !atomic_load(&store->failed)) {
+		(void)!compact_idle(store, &more);
+	}
+	mutex_unlock(&store->maintenance_lock);
+}
+
+static void *work(void *context)
+{
+	struct store *store = context;
+	int64_t base_at = 0;
+
+	for (;;) {
+		struct timespec until;
+		bool kicked, stop;
+
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += WORKER_TICK_MS * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		mutex_lock(&store->worker_lock);
+		if (!store->worker_kick && !store->worker_stop)
+			pthread_cond_timedwait(&store->worker_wake,
+					       &store->worker_lock.handle,
+					       &until);
+		kicked = store->worker_kick;
+		stop = store->worker_stop;
+		store->worker_kick = false;
+		mutex_unlock(&store->worker_lock);
+		if (stop)
+			return NULL;
+		if (store_monotonic_ns() - base_at > 1000000000) {
+			check_base(store);
+			base_at = store_monotonic_ns();
+		}
+		one_round(store, kicked);
+		mutex_lock(&store->worker_lock);
+		store->worker_rounds++;
+		pthread_cond_broadcast(&store->worker_done);
+		mutex_unlock(&store->worker_lock);
+	}
+}
+
+void worker_start(struct store *store)
+{
+	check_base(store);
+	if (pthread_create(&store->worker, NULL, work, store) == 0)
+		store->worker_runs = true;
+	else
+		log_message(LOG_LEVEL_WARNING,
+			    "%s: no background thread; the log grows until "
+			    "the store is closed",
+			    store->path);
+}
+
+void worker_stop(struct store *store)
+{
+	if (!store->worker_runs)
+		return;
+	mutex_lock(&store->worker_lock);
+	store->worker_stop = true;
+	pthread_cond_broadcast(&store->worker_wake);
+	mutex_unlock(&store->worker_lock);
+	pthread_join(store->worker, NULL);
+	store->worker_runs = false;
+}
+
+void worker_kick(struct store *store)
+{
+	mutex_lock(&store->worker_lock);
+	store->worker_kick = true;
+	pthread_cond_broadcast(&store->worker_wake);
+	mutex_unlock(&store->worker_lock);
+}
+
+void worker_throttle(struct store *store)
+{
+	uint64_t bytes = unsaved_bytes(store);
+	uint64_t most = store->config.cache_bytes;
+	uint64_t round;
+
+	if (bytes < most / 2 || !store->worker_runs)
+		return;
+	worker_kick(store);
+	if (bytes < most / 4 * 3)
+		return;
+	mutex_lock(&store->worker_lock);
+	round = store->worker_rounds;
+	while (store->worker_rounds == round && !atomic_load(&store->failed))
+		pthread_cond_wait(&store->worker_done,
+				  &store->worker_lock.handle);
+	mutex_unlock(&store->worker_lock);
+}
