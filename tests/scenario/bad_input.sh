@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Wrong input is refused with its name, a reason and a code; nothing is left.
+. "$(dirname "$0")/../support/lib.sh"
+need_fuse
+
+say "bases"
+for base in "$WORK/none" "$WORK/empty" "$WORK" "$WORK/fifo" /dev/null; do
+	[ "$base" != "$WORK/empty" ] || : >"$base"
+	[ "$base" != "$WORK/fifo" ] || mkfifo "$base"
+	rc=0
+	timeout 10 "$COWD" create "$STORE" --base "$base" \
+		>"$WORK/out" 2>&1 || rc=$?
+	[ "$rc" -ne 0 ] && [ "$rc" -lt 100 ] || fail "$base: exit $rc"
+	grep -qF "$base" "$WORK/out" || fail "$base is not named"
+	[ ! -e "$STORE" ] || fail "$base: something was left behind"
+done
+make_base $((1 << 20))
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	mkdir -m 777 "$WORK/open"
+	chmod 711 "$WORK"
+	chmod 600 "$BASE"
+	refused 1 'permission' setpriv --reuid 65534 --clear-groups \
+		"$COWD" create "$WORK/open/s.cowd" --base "$BASE"
+	[ -z "$(ls "$WORK/open")" ] || fail "something was left behind"
+fi
+
+say "stores"
+cowd create "$STORE" --base "$BASE"
+refused 13 'exists' cowd create "$STORE" --base "$BASE"
+refused 1 'no such|not exist' cowd create "$WORK/no/s.cowd" --base "$BASE"
+rc=0
+"$COWD" create "$STORE/inside" --base "$BASE" 2>"$WORK/out" || rc=$?
+[ "$rc" -ne 0 ] || fail "a store inside a store"
+[ ! -e "$STORE/inside" ] || fail "something was left in the store"
+refused 10 'store' cowd mount "$WORK/none.cowd" "$M"
+refused 10 'store' cowd status "$WORK"
+
+say "sizes"
+for size in 0 -1 1X 99999999T 18446744073709551616 9223372036854775808 ''; do
+	refused 2 'size' cowd create "$WORK/t.cowd" --size "$size"
+	[ ! -e "$WORK/t.cowd" ] || fail "$size: something was left behind"
+done
+
+say "names"
+long=$(printf 'x%.0s' {1..300})
+for name in a/b a@b a:b .. "$long" $'a\tb' $'a\nb' $'\e[31m' ''; do
+	for verb in "snapshot create" clone; do
+		set -- "$STORE@$name"
+		[ "$verb" != clone ] || set -- "$STORE" "$name"
+		rc=0
+		# shellcheck disable=SC2086
+		cowd $verb "$@" >"$WORK/out" 2>&1 || rc=$?
+		[ "$rc" -eq 2 ] || fail "$verb $(printf %q "$name"): exit $rc"
+		! grep -q $'\e' "$WORK/out" || fail "escapes reach the terminal"
+	done
+done
+
+say "mountpoints"
+refused 1 'no such|not exist' cowd mount "$STORE" "$WORK/missing"
+refused 1 'directory' cowd mount "$STORE" "$BASE"
+mkdir "$WORK/full" "$STORE/m" 2>/dev/null
+: >"$WORK/full/file"
+refused 1 'empty' cowd mount "$STORE" "$WORK/full"
+refused 1 'inside|store' cowd mount "$STORE" "$STORE/m"
+rmdir "$STORE/m"
+refused 12 'nobranch' cowd mount "$STORE:nobranch" "$M"
+refused 12 'nosnap' cowd mount "$STORE@nosnap" "$M"
+refused 2 'frobnicate' cowd mount "$STORE" "$M" -o frobnicate
+refused 1 'not mounted|no mount' cowd umount "$M"
+
+say "words"
+refused 2 'snapshot' cowd snapshto list "$STORE"
+refused 2 'option' cowd status "$STORE" --bogus
+refused 2 'argument|missing|usage|expect' cowd rollback
+rc=0
+cowd status --json "$WORK/none.cowd" 2>"$WORK/err" || rc=$?
+[ "$rc" -eq 10 ] || fail "exit $rc"
+tail -n 1 "$WORK/err" | json 'd["code"] == "no_store" and d["exit"] == 10 and
+	d["schema"] == "cowd/error/1"' | grep -qx True || fail "$(cat "$WORK/err")"
