@@ -20,8 +20,16 @@ static uint32_t *load_sequence(struct store *store, uint64_t inode,
 
 struct window_cache *cache_new(struct store *store, uint32_t line)
 {
-	struct window_cache *cache = calloc(1, sizeof(*cache));
+	struct window_cache *cache;
 
+	/* One cache a line: unsaved windows of a closed head are its newest. */
+	DL_FOREACH2(store->caches, cache, next) {
+		if (!line || cache->line != line)
+			continue;
+		cache->retired = false;
+		return cache;
+	}
+	cache = calloc(1, sizeof(*cache));
 	if (!cache)
 		return NULL;
 	cache->line = line;

@@ -3,7 +3,8 @@
 
 #include "store_impl.h"
 
-/* A new cache in the store's list. line 0: for a snapshot. */
+/* The cache of a line's head: the one that is there, or a new one. line 0:
+ * a new one for a snapshot. */
 struct window_cache *cache_new(struct store *store, uint32_t line)
 	REQUIRES(store->map_lock);
 /* No view uses it any more; it goes once its dirty windows are saved. */

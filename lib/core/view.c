@@ -21,46 +21,53 @@ void line_path_put(struct line_path *path)
 		free(path);
 }
 
-/* The inode's row as the path sees it: unsaved, waiting, or in the index. */
-int view_inode_find(struct store *store, const struct line_path *path,
-		    uint64_t inode, struct inode_row *out_row)
+static bool newer(const struct inode_row *a, const struct inode_row *b)
+{
+	return a->line > b->line || (a->line == b->line && a->gen > b->gen);
+}
+
+/* The newest row that waits for the checkpoint; of copies of one row the
+ * list has the latest first. */
+static const struct inode_row *find_pending(const struct store *store,
+					    const struct line_path *path,
+					    uint64_t inode)
 {
 	const struct pending_inode *pending;
+	const struct inode_row *best = NULL;
 	const struct line_limit *level;
-	struct inode_row row;
 	const struct view *view;
-	bool found = false;
-	int rc = index_inode_find(store->index, path, inode, &row);
 
-	if (rc < 0 && rc != -ENOENT)
-		return rc;
-	found = rc == 0;
-	for (pending = store->pending_inodes; pending;
-	     pending = pending->next) {
-		level = line_path_find(path, pending->row.line);
-		if (!level || pending->row.inode != inode ||
-		    pending->row.gen > level->gen)
-			continue;
-		if (!found || pending->row.line > row.line ||
-		    (pending->row.line == row.line &&
-		     pending->row.gen >= row.gen))
-			row = pending->row;
-		found = true;
-	}
 	DL_FOREACH2(store->views, view, next) {
 		const struct inode_row *live = &view->image.row;
 
 		level = line_path_find(path, live->line);
-		if (!view->image.row_dirty || !level || live->inode != inode ||
-		    live->gen > level->gen)
-			continue;
-		if (!found || live->line > row.line ||
-		    (live->line == row.line && live->gen >= row.gen))
-			row = *live;
-		found = true;
+		if (view->image.row_dirty && level && live->inode == inode &&
+		    live->gen <= level->gen && (!best || newer(live, best)))
+			best = live;
 	}
-	if (!found)
-		return -ENOENT;
+	for (pending = store->pending_inodes; pending;
+	     pending = pending->next) {
+		level = line_path_find(path, pending->row.line);
+		if (level && pending->row.inode == inode &&
+		    pending->row.gen <= level->gen &&
+		    (!best || newer(&pending->row, best)))
+			best = &pending->row;
+	}
+	return best;
+}
+
+/* The inode's row as the path sees it: unsaved, waiting, or in the index. */
+int view_inode_find(struct store *store, const struct line_path *path,
+		    uint64_t inode, struct inode_row *out_row)
+{
+	const struct inode_row *pending = find_pending(store, path, inode);
+	struct inode_row row;
+	int rc = index_inode_find(store->index, path, inode, &row);
+
+	if (rc < 0 && (rc != -ENOENT || !pending))
+		return rc;
+	if (rc < 0 || (pending && !newer(&row, pending)))
+		row = *pending;
 	*out_row = row;
 	return 0;
 }

@@ -59,7 +59,7 @@ static int make_room(struct window *window, unsigned slot_count)
 	if (slot_count <= window->slot_capacity)
 		return 0;
 	while (capacity < slot_count)
-		capacity += capacity / 2;
+		capacity += capacity / 2 + 1;
 	if (capacity > WINDOW_BLOCKS)
 		capacity = WINDOW_BLOCKS;
 	slots = realloc(window->slots, capacity * sizeof(*slots));

@@ -1,0 +1,585 @@
+/*
+ * Model test: random operations on a store and on plain memory, compared.
+ *
+ *   model [SEED [OPERATIONS]]
+ *
+ * Every snapshot and branch must equal its model byte for byte, at random
+ * moments and at the end. Abandoned stores (as kill -9 leaves them) must
+ * have every acknowledged write. Prints the seed, so that a failure can be
+ * repeated.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "history.h"
+#include "logging.h"
+#include "space.h"
+#include "store.h"
+
+enum {
+	SIZE_MAX_BYTES = 5 << 20,
+	BASE_BYTES = (3 << 20) + 1234,
+	BRANCHES_MAX = 6,
+	SNAPSHOTS_MAX = 24,
+	IO_MAX_BYTES = 300000,
+};
+
+struct image {
+	uint8_t *data;
+	size_t size;
+};
+
+struct model_branch {
+	bool live;
+	char name[32];
+	struct image image;
+};
+
+struct model_snapshot {
+	bool live, trash;
+	uint32_t id;
+	char name[64];
+	int branch;
+	struct image image;
+};
+
+static struct model_branch branches[BRANCHES_MAX];
+static struct model_snapshot snapshots[SNAPSHOTS_MAX];
+static struct store *store;
+static char directory[64], store_path[128], base_path[128];
+static uint64_t random_state, names;
+static uint8_t *buffer, *base_bytes;
+static uint64_t counts[16];
+static const struct actor actor;
+
+static uint64_t next_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static uint64_t below(uint64_t limit)
+{
+	return limit ? next_random() % limit : 0;
+}
+
+#define CHECK(expression)                                                  \
+	do {                                                               \
+		if (!(expression)) {                                       \
+			fprintf(stderr, "model: line %d: %s\n", __LINE__,  \
+				#expression);                              \
+			fprintf(stderr, "failure: %s: %s\n",               \
+				failure.object, failure.message);          \
+			abort();                                           \
+		}                                                          \
+	} while (0)
+
+static struct failure failure;
+
+static void copy_image(struct image *to, const struct image *from)
+{
+	if (!to->data)
+		to->data = malloc(SIZE_MAX_BYTES);
+	memcpy(to->data, from->data, from->size);
+	to->size = from->size;
+}
+
+static struct view *open_branch(int nr)
+{
+	struct view *view;
+
+	memset(&failure, 0, sizeof(failure));
+	CHECK(view_open_branch(store, branches[nr].name, &view, &failure) == 0);
+	return view;
+}
+
+static int pick_branch(void)
+{
+	int nr;
+
+	do
+		nr = (int)below(BRANCHES_MAX);
+	while (!branches[nr].live);
+	return nr;
+}
+
+static int pick_snapshot(void)
+{
+	int tries, nr;
+
+	for (tries = 0; tries < 50; tries++) {
+		nr = (int)below(SNAPSHOTS_MAX);
+		if (snapshots[nr].live)
+			return nr;
+	}
+	return -1;
+}
+
+static void fill(uint8_t *data, size_t len)
+{
+	uint64_t kind = below(4), value = next_random();
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (kind == 0)
+			data[i] = 0;
+		else if (kind == 1)
+			data[i] = (uint8_t)(value >> (i % 7 * 8));
+		else
+			data[i] = (uint8_t)((value = value * 6364136223846793005 +
+						     1442695040888963407) >>
+					    56);
+	}
+}
+
+static void random_range(size_t size, size_t *offset, size_t *len)
+{
+	uint64_t shape = below(4);
+
+	*offset = below(size + 1);
+	*len = shape == 0 ? below(IO_MAX_BYTES) : shape == 1 ? 4096 :
+							       below(9000);
+	if (below(2))
+		*offset &= ~(size_t)4095;
+	if (below(2))
+		*len = (*len + 4095) & ~(size_t)4095;
+	if (*offset + *len > SIZE_MAX_BYTES)
+		*len = SIZE_MAX_BYTES - *offset;
+}
+
+static void compare(struct file *file, const struct image *image,
+		    size_t offset, size_t len)
+{
+	size_t got, i, want = offset >= image->size	      ? 0 :
+			      len > image->size - offset ? image->size - offset :
+							   len;
+	int rc = file_read(file, offset, buffer, len, &got);
+
+	CHECK(rc == 0);
+	CHECK(got == want);
+	if (memcmp(buffer, image->data + offset, want) == 0)
+		return;
+	for (i = 0; buffer[i] == image->data[offset + i]; i++)
+		;
+	fprintf(stderr, "model: first difference at %zu (block %zu)\n",
+		offset + i, (offset + i) / 4096);
+	CHECK(!"equal");
+}
+
+static void compare_all(struct file *file, const struct image *image)
+{
+	struct file_info info;
+	size_t at;
+
+	file_get_info(file, &info);
+	CHECK(info.size_bytes == image->size);
+	for (at = 0; at < image->size; at += IO_MAX_BYTES)
+		compare(file, image, at, IO_MAX_BYTES);
+}
+
+static void do_write(int nr)
+{
+	struct image *image = &branches[nr].image;
+	struct view *view = open_branch(nr);
+	size_t offset, len;
+
+	random_range(image->size, &offset, &len);
+	fill(buffer, len);
+	CHECK(file_write(view_image(view), offset, buffer, len) == 0);
+	if (len && offset + len > image->size) {
+		memset(image->data + image->size, 0,
+		       offset + len - image->size);
+		image->size = offset + len;
+	}
+	memcpy(image->data + offset, buffer, len);
+	view_put(view);
+}
+
+static void do_read(int nr)
+{
+	struct view *view = open_branch(nr);
+	size_t offset, len;
+
+	random_range(branches[nr].image.size, &offset, &len);
+	compare(view_image(view), &branches[nr].image, offset, len);
+	view_put(view);
+}
+
+static void do_zero(int nr)
+{
+	struct image *image = &branches[nr].image;
+	struct view *view = open_branch(nr);
+	size_t offset, len;
+
+	random_range(image->size, &offset, &len);
+	CHECK(file_zero(view_image(view), offset, len) == 0);
+	if (offset < image->size)
+		memset(image->data + offset, 0,
+		       len > image->size - offset ? image->size - offset : len);
+	view_put(view);
+}
+
+static void do_resize(int nr)
+{
+	struct image *image = &branches[nr].image;
+	struct view *view = open_branch(nr);
+	size_t size = below(SIZE_MAX_BYTES);
+
+	if (below(2))
+		size = image->size > 5000 ? image->size - below(5000) : size;
+	CHECK(file_resize(view_image(view), size) == 0);
+	if (size > image->size)
+		memset(image->data + image->size, 0, size - image->size);
+	image->size = size;
+	view_put(view);
+}
+
+static void do_seek(int nr)
+{
+	const struct image *image = &branches[nr].image;
+	struct view *view = open_branch(nr);
+	uint64_t offset = below(image->size + 1), data, i;
+	int rc = file_seek(view_image(view), offset, true, &data);
+
+	CHECK(rc == 0 || rc == -ENXIO);
+	if (rc < 0)
+		data = image->size;
+	for (i = offset; i < data; i++)
+		CHECK(image->data[i] == 0); /* holes read as zeros */
+	view_put(view);
+}
+
+static int new_snapshot_slot(void)
+{
+	int nr;
+
+	for (nr = 0; nr < SNAPSHOTS_MAX; nr++)
+		if (!snapshots[nr].live && !snapshots[nr].trash)
+			return nr;
+	return -1;
+}
+
+static void do_snapshot(int branch)
+{
+	int nr = new_snapshot_slot();
+	struct snapshot_info info;
+
+	if (nr < 0)
+		return;
+	snprintf(snapshots[nr].name, sizeof(snapshots[nr].name), "s%" PRIu64,
+		 ++names);
+	CHECK(history_snapshot(store, branches[branch].name, snapshots[nr].name,
+			       "note", SNAPSHOT_KIND_MANUAL, &actor, &info,
+			       &failure) == 0);
+	snapshots[nr].live = true;
+	snapshots[nr].id = info.id;
+	snapshots[nr].branch = branch;
+	copy_image(&snapshots[nr].image, &branches[branch].image);
+}
+
+static void adopt_kept(const struct rollback_result *result, int branch)
+{
+	int nr = new_snapshot_slot();
+
+	if (!result->kept)
+		return;
+	if (nr < 0) {
+		CHECK(history_delete_snapshot(store, result->kept_as.id, true,
+					      &actor, &failure) == 0);
+		return;
+	}
+	snapshots[nr].live = true;
+	snapshots[nr].id = result->kept_as.id;
+	snapshots[nr].branch = branch;
+	snprintf(snapshots[nr].name, sizeof(snapshots[nr].name), "%s",
+		 result->kept_as.name);
+	copy_image(&snapshots[nr].image, &branches[branch].image);
+}
+
+static void do_rollback(int branch)
+{
+	int nr = pick_snapshot();
+	struct view *view = below(2) ? open_branch(branch) : NULL;
+	struct rollback_result result;
+
+	if (nr >= 0) {
+		CHECK(history_rollback(store, branches[branch].name,
+				       snapshots[nr].id, NULL, &actor, &result,
+				       &failure) == 0);
+		adopt_kept(&result, branch);
+		copy_image(&branches[branch].image, &snapshots[nr].image);
+	}
+	if (view) {
+		compare(view_image(view), &branches[branch].image, 0, 100000);
+		view_put(view);
+	}
+}
+
+static void do_undo_rollback(int branch)
+{
+	int nr = pick_snapshot();
+	struct rollback_result result;
+	struct undo_result undo;
+	struct image before = { 0 };
+
+	if (nr < 0)
+		return;
+	copy_image(&before, &branches[branch].image);
+	CHECK(history_rollback(store, branches[branch].name, snapshots[nr].id,
+			       NULL, &actor, &result, &failure) == 0);
+	if (result.kept) {
+		CHECK(history_undo(store, result.operation_id, false, &actor,
+				   &undo, &failure) == 0);
+		adopt_kept(&result, branch);
+	} else {
+		copy_image(&branches[branch].image, &snapshots[nr].image);
+	}
+	free(before.data);
+}
+
+static void do_clone(int from)
+{
+	int nr, snapshot = below(2) ? pick_snapshot() : -1;
+
+	for (nr = 0; nr < BRANCHES_MAX && branches[nr].live; nr++)
+		;
+	if (nr == BRANCHES_MAX)
+		return;
+	snprintf(branches[nr].name, sizeof(branches[nr].name), "b%" PRIu64,
+		 ++names);
+	CHECK(history_clone(store, branches[from].name,
+			    snapshot < 0 ? 0 : snapshots[snapshot].id,
+			    branches[nr].name, &actor, NULL, &failure) == 0);
+	branches[nr].live = true;
+	copy_image(&branches[nr].image, snapshot < 0 ?
+						&branches[from].image :
+						&snapshots[snapshot].image);
+}
+
+static void do_delete_snapshot(void)
+{
+	int nr = pick_snapshot();
+	struct undo_result undo;
+
+	if (nr < 0)
+		return;
+	CHECK(history_delete_snapshot(store, snapshots[nr].id, below(2),
+				      &actor, &failure) == 0);
+	snapshots[nr].live = false;
+	if (below(4) == 0 &&
+	    history_undo(store, 0, false, &actor, &undo, NULL) == 0 &&
+	    undo.undone.kind == OPERATION_SNAPSHOT_DELETE)
+		snapshots[nr].live = true;
+}
+
+static void do_delete_branch(void)
+{
+	int nr = pick_branch(), i, live = 0;
+
+	for (i = 0; i < BRANCHES_MAX; i++)
+		live += branches[i].live;
+	if (live < 2)
+		return;
+	for (i = 0; i < SNAPSHOTS_MAX; i++)
+		if (snapshots[i].live && snapshots[i].branch == nr)
+			return;
+	if (history_delete_branch(store, branches[nr].name, true, &actor,
+				  &failure) == 0)
+		branches[nr].live = false;
+	memset(&failure, 0, sizeof(failure));
+}
+
+static void set_config(void)
+{
+	struct store_config config;
+
+	store_get_config(store, &config);
+	config.cache_bytes = 8 << 20;
+	config.checkpoint_log_bytes = UINT64_C(1) << (20 + below(6));
+	config.checkpoint_every_ns = 100000000 * (1 + below(20));
+	config.compress = (enum compress_mode)below(3);
+	config.reserve_bytes = 0;
+	CHECK(store_configure(store, &config, &failure) == 0);
+}
+
+static void do_reopen(bool abandon)
+{
+	if (abandon)
+		store_abandon(store);
+	else
+		CHECK(store_close(store) == 0);
+	memset(&failure, 0, sizeof(failure));
+	CHECK(store_open(store_path, NULL, &store, &failure) == 0);
+	set_config();
+}
+
+static void do_upkeep(void)
+{
+	struct compact_result compact;
+	struct gc_result gc;
+
+	if (below(2))
+		CHECK(space_gc(store, 0, false, &actor, NULL, NULL, &gc,
+			       &failure) == 0);
+	else
+		CHECK(space_compact(store, (unsigned)below(60), false, NULL,
+				    NULL, &compact, &failure) == 0);
+}
+
+static void check_everything(void)
+{
+	struct view *view;
+	int nr;
+
+	for (nr = 0; nr < BRANCHES_MAX; nr++) {
+		if (!branches[nr].live)
+			continue;
+		view = open_branch(nr);
+		compare_all(view_image(view), &branches[nr].image);
+		view_put(view);
+	}
+	for (nr = 0; nr < SNAPSHOTS_MAX; nr++) {
+		if (!snapshots[nr].live)
+			continue;
+		CHECK(view_open_snapshot(store, snapshots[nr].id, &view,
+					 &failure) == 0);
+		compare_all(view_image(view), &snapshots[nr].image);
+		view_put(view);
+	}
+}
+
+static void step(void)
+{
+	uint64_t dice = below(getenv("MODEL_LIMIT") ? strtoull(getenv("MODEL_LIMIT"), NULL, 10) : 1000);
+
+	if (getenv("MODEL_TRACE"))
+		fprintf(stderr, "dice %" PRIu64 "\n", dice);
+
+	if (dice < 420)
+		do_write(pick_branch());
+	else if (dice < 780)
+		do_read(pick_branch());
+	else if (dice < 840)
+		do_zero(pick_branch());
+	else if (dice < 870)
+		do_resize(pick_branch());
+	else if (dice < 900)
+		do_seek(pick_branch());
+	else if (dice < 930)
+		do_snapshot(pick_branch());
+	else if (dice < 950)
+		do_rollback(pick_branch());
+	else if (dice < 958)
+		do_undo_rollback(pick_branch());
+	else if (dice < 966)
+		do_clone(pick_branch());
+	else if (dice < 986)
+		do_delete_snapshot();
+	else if (dice < 991)
+		do_delete_branch();
+	else if (dice < 993)
+		do_upkeep();
+	else if (dice < 995)
+		do_reopen(true);
+	else if (dice < 996)
+		do_reopen(false);
+	else if (dice < 998)
+		CHECK(store_checkpoint(store) == 0);
+	else
+		CHECK(store_sync(store) == 0);
+	counts[dice / 100]++;
+}
+
+static void make_base(void)
+{
+	int fd = open(base_path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	size_t at;
+
+	base_bytes = calloc(1, SIZE_MAX_BYTES);
+	for (at = 0; at < BASE_BYTES; at += 65536)
+		if (below(4)) {
+			size_t len = BASE_BYTES - at < 65536 ? BASE_BYTES - at :
+							       65536;
+
+			fill(base_bytes + at, len);
+			CHECK(pwrite(fd, base_bytes + at, len, (off_t)at) ==
+			      (ssize_t)len);
+		}
+	CHECK(ftruncate(fd, BASE_BYTES) == 0);
+	close(fd);
+}
+
+static void make_store(void)
+{
+	struct store_create_params params = {
+		.path = store_path,
+		.base_path = base_path,
+		.size_bytes = below(2) ? 0 : BASE_BYTES + 70000,
+	};
+	struct image image = { base_bytes, BASE_BYTES };
+
+	config_defaults(&params.config);
+	CHECK(store_create(&params, &failure) == 0);
+	CHECK(store_open(store_path, NULL, &store, &failure) == 0);
+	set_config();
+	branches[0].live = true;
+	snprintf(branches[0].name, sizeof(branches[0].name), "main");
+	if (params.size_bytes)
+		image.size = params.size_bytes;
+	copy_image(&branches[0].image, &image);
+}
+
+static void remove_all(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+	if (system(command) != 0)
+		fprintf(stderr, "model: can't remove %s\n", directory);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+	uint64_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : 20000;
+	const char *parent = getenv("TMPDIR");
+	uint64_t i;
+
+	random_state = seed * 0x9e3779b97f4a7c15 + 1;
+	buffer = malloc(SIZE_MAX_BYTES);
+	snprintf(directory, sizeof(directory), "%s/cowd-model-XXXXXX",
+		 parent ? parent : "/tmp");
+	CHECK(mkdtemp(directory));
+	snprintf(store_path, sizeof(store_path), "%s/store", directory);
+	snprintf(base_path, sizeof(base_path), "%s/base", directory);
+	log_set_level(LOG_LEVEL_ERROR);
+	make_base();
+	make_store();
+	for (i = 0; i < operations; i++) {
+		memset(&failure, 0, sizeof(failure));
+		if (getenv("MODEL_TRACE"))
+			fprintf(stderr, "%" PRIu64 "\n", i);
+		step();
+		if (i % 5000 == 4999)
+			check_everything();
+	}
+	check_everything();
+	do_reopen(true);
+	check_everything();
+	do_reopen(false);
+	check_everything();
+	CHECK(store_close(store) == 0);
+	remove_all();
+	printf("model: seed %" PRIu64 ", %" PRIu64 " operations: equal\n", seed,
+	       operations);
+	return 0;
+}
