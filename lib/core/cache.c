@@ -277,8 +277,9 @@ static int load_once(struct view *view, struct loaded *loaded,
 		loaded->key.line = unsaved->line;
 		loaded->key.gen = unsaved->gen;
 		loaded->slot_count = unsaved->slot_count;
-		memcpy(loaded->slots, unsaved->slots,
-		       unsaved->slot_count * sizeof(struct slot));
+		if (unsaved->slot_count)
+			memcpy(loaded->slots, unsaved->slots,
+			       unsaved->slot_count * sizeof(struct slot));
 	}
 	mutex_unlock(&store->map_lock);
 	rc = load_from_index(store, path, loaded);
@@ -351,7 +352,7 @@ int cache_begin_change(struct view *view, struct window *window)
 {
 	struct store *store = view->store;
 	bool own = window->line == view->line &&
-		   window->gen > view->point_for_rows;
+		   window->gen > view->last_point;
 	int rc = 0;
 
 	if (window->dirty && !own)

@@ -27,29 +27,49 @@ struct saved_state {
 	struct log_position position;
 	uint64_t checkpoint_nr; /* windows dirtied up to this one */
 	struct change_queue changes;
+	struct line_row *lines;
 	struct branch_row *branches;
-	size_t branch_count;
+	struct snapshot_row *snapshots;
+	size_t line_count, branch_count, snapshot_count;
 	struct pending_inode *inodes;
 	struct space_save space;
 	uint32_t next_line, next_gen, next_snapshot, next_branch;
 	uint64_t next_operation;
 };
 
-static int copy_branches(struct store *store, struct saved_state *state)
+static int copy_history(struct store *store, struct saved_state *state)
 	REQUIRES(store->order_lock)
 {
 	struct graph *graph = &store->graph;
-	size_t i;
+	size_t i, lines = 0, snapshots = 0;
 
+	for (i = 0; i < graph->line_count; i++)
+		lines += graph->lines[i]->dirty;
+	for (i = 0; i < graph->snapshot_count; i++)
+		snapshots += graph->snapshots[i]->dirty;
+	state->lines = calloc(lines + 1, sizeof(*state->lines));
 	state->branches = calloc(graph->branch_count + 1,
 				 sizeof(*state->branches));
-	if (!state->branches)
+	state->snapshots = calloc(snapshots + 1, sizeof(*state->snapshots));
+	if (!state->lines || !state->branches || !state->snapshots)
 		return -ENOMEM;
+	for (i = 0; i < graph->line_count; i++) {
+		if (graph->lines[i]->dirty)
+			state->lines[state->line_count++] =
+				graph->lines[i]->row;
+		graph->lines[i]->dirty = false;
+	}
 	for (i = 0; i < graph->branch_count; i++) {
-		if (!graph->branches[i]->dirty)
-			continue;
-		state->branches[state->branch_count++] = graph->branches[i]->row;
+		if (graph->branches[i]->dirty)
+			state->branches[state->branch_count++] =
+				graph->branches[i]->row;
 		graph->branches[i]->dirty = false;
+	}
+	for (i = 0; i < graph->snapshot_count; i++) {
+		if (graph->snapshots[i]->dirty)
+			state->snapshots[state->snapshot_count++] =
+				graph->snapshots[i]->row;
+		graph->snapshots[i]->dirty = false;
 	}
 	return 0;
 }
@@ -73,7 +93,7 @@ static int copy_inodes(struct store *store, struct saved_state *state)
 static int begin_locked(struct store *store, struct saved_state *state)
 	REQUIRES(store->order_lock)
 {
-	int rc = copy_branches(store, state);
+	int rc = copy_history(store, state);
 
 	if (rc == 0)
 		rc = copy_inodes(store, state);
@@ -169,8 +189,12 @@ static int save_rows(struct store *store, const struct saved_state *state)
 	for (change = state->changes.first; change && rc == 0;
 	     change = change->next)
 		rc = change_apply(store->index, change);
+	for (i = 0; i < state->line_count && rc == 0; i++)
+		rc = index_line_put(store->index, &state->lines[i]);
 	for (i = 0; i < state->branch_count && rc == 0; i++)
 		rc = index_branch_put(store->index, &state->branches[i]);
+	for (i = 0; i < state->snapshot_count && rc == 0; i++)
+		rc = index_snapshot_put(store->index, &state->snapshots[i]);
 	for (inode = state->inodes; inode && rc == 0; inode = inode->next) {
 		const struct pending_inode *newer = state->inodes;
 
@@ -263,7 +287,9 @@ static void forget_inodes(struct store *store, struct saved_state *state)
 static void state_fini(struct saved_state *state)
 {
 	change_queue_free(&state->changes);
+	free(state->lines);
 	free(state->branches);
+	free(state->snapshots);
 	space_save_fini(&state->space);
 }
 

@@ -34,7 +34,7 @@ static void free_dropped(struct drop_context *drop)
 		const struct slot *slot = &drop->gone[i];
 		struct location at = { slot->segment, slot->block };
 
-		if (slot->birth <= drop->view->point_for_blocks)
+		if (slot->birth <= drop->view->last_point)
 			continue;
 		/* A compressed chunk goes with the last block that uses it;
 		 * only blocks of one birth share a chunk. */
@@ -119,7 +119,7 @@ static void own_row(struct file *file) REQUIRES(file->view->store->order_lock)
 	struct branch *branch = graph_branch(&view->store->graph, view->branch);
 
 	if (file->row.line != view->line ||
-	    file->row.gen <= view->point_for_rows) {
+	    file->row.gen <= view->last_point) {
 		file->row.line = view->line;
 		file->row.gen = view->gen;
 	}

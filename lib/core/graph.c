@@ -295,7 +295,7 @@ struct line_path *graph_path(const struct graph *graph, uint32_t line_id,
 }
 
 uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
-			  uint32_t limit, bool deleting)
+			  uint32_t limit)
 {
 	const struct line *line = graph_line(graph, line_id);
 	uint32_t last = line ? line->row.fork_gen : 0;
@@ -306,7 +306,7 @@ uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
 
 		if (row->line == line_id && row->gen <= limit &&
 		    row->gen > last &&
-		    (deleting || row->state != SNAPSHOT_STATE_DELETING))
+		    row->state != SNAPSHOT_STATE_DELETING)
 			last = row->gen;
 	}
 	for (i = 0; line && line->child_count && i < graph->line_count; i++) {
@@ -382,14 +382,6 @@ int change_apply(struct index *index, const struct change *change)
 	};
 
 	switch (change->kind) {
-	case CHANGE_LINE:
-		return index_line_put(index, &change->line);
-	case CHANGE_BRANCH:
-		return index_branch_put(index, &change->branch);
-	case CHANGE_BRANCH_DELETE:
-		return index_branch_delete(index, (uint32_t)change->id);
-	case CHANGE_SNAPSHOT:
-		return index_snapshot_put(index, &change->snapshot);
 	case CHANGE_HOLD:
 		return index_hold_put(index, &change->hold);
 	case CHANGE_HOLD_DELETE:

@@ -24,14 +24,16 @@ enum branch_state {
 	BRANCH_STATE_DELETING,
 };
 
+/* dirty: the row differs from the index. */
 struct line {
 	struct line_row row;
+	bool dirty;
 	uint32_t child_count;
 };
 
 struct branch {
 	struct branch_row row;
-	bool dirty;        /* row differs from the index */
+	bool dirty;
 	struct view *head; /* open, or NULL */
 	uint64_t size_bytes; /* of the image, or BRANCH_SIZE_UNKNOWN */
 };
@@ -40,6 +42,7 @@ struct branch {
 
 struct snapshot {
 	struct snapshot_row row;
+	bool dirty;
 	uint32_t pin_count; /* open views */
 	uint32_t hold_count;
 };
@@ -98,21 +101,17 @@ struct line_path *graph_path(const struct graph *graph, uint32_t line,
 			     uint32_t gen);
 /*
  * The newest generation <= limit on the line, or its fork, that somebody
- * else than the line's own head sees. deleting: count snapshots that are
- * being deleted too.
+ * else than the line's own head sees. Snapshots that are being deleted see
+ * nothing: until their rows are dropped no freed block is punched out.
  */
 uint32_t graph_last_point(const struct graph *graph, uint32_t line,
-			  uint32_t limit, bool deleting);
+			  uint32_t limit);
 /* The first such generation >= from, UINT32_MAX: none. */
 uint32_t graph_next_point(const struct graph *graph, uint32_t line,
 			  uint32_t from);
 
-/* Rows for the next checkpoint, in order. */
+/* Other rows for the next checkpoint, in order. */
 enum change_kind {
-	CHANGE_LINE,
-	CHANGE_BRANCH,
-	CHANGE_BRANCH_DELETE,
-	CHANGE_SNAPSHOT,
 	CHANGE_HOLD,
 	CHANGE_HOLD_DELETE,
 	CHANGE_OPERATION,
@@ -124,9 +123,6 @@ struct change {
 	struct change *next;
 	uint64_t id, lsn;
 	union {
-		struct line_row line;
-		struct branch_row branch;
-		struct snapshot_row snapshot;
 		struct hold_row hold;
 		struct {
 			size_t bytes;

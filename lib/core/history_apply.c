@@ -7,34 +7,14 @@
 
 #include "store_impl.h"
 
-static int queue_line(struct store *store, const struct line_row *row)
+/* New rows are saved by the next checkpoint. */
+static int add_line(struct store *store, const struct line_row *row)
 {
-	struct change *change = change_add(&store->changes, CHANGE_LINE, 0);
+	int rc = graph_add_line(&store->graph, row);
 
-	if (!change)
-		return -ENOMEM;
-	change->line = *row;
-	return 0;
-}
-
-static int queue_snapshot(struct store *store, const struct snapshot_row *row)
-{
-	struct change *change = change_add(&store->changes, CHANGE_SNAPSHOT, 0);
-
-	if (!change)
-		return -ENOMEM;
-	change->snapshot = *row;
-	return 0;
-}
-
-static int queue_branch(struct store *store, struct branch *branch)
-{
-	struct change *change = change_add(&store->changes, CHANGE_BRANCH, 0);
-
-	if (!change)
-		return -ENOMEM;
-	change->branch = branch->row;
-	return 0;
+	if (rc == 0)
+		graph_line(&store->graph, row->id)->dirty = true;
+	return rc;
 }
 
 static void use_ids(struct store *store, const struct history_record *h)
@@ -75,7 +55,9 @@ static int keep_head(struct store *store, struct branch *branch, uint32_t id,
 	strcpy_bounded(row.name, name, sizeof(row.name));
 	strcpy_bounded(row.note, note, sizeof(row.note));
 	rc = graph_add_snapshot(&store->graph, &row);
-	return rc < 0 ? rc : queue_snapshot(store, &row);
+	if (rc == 0)
+		graph_snapshot(&store->graph, id)->dirty = true;
+	return rc;
 }
 
 static int apply_snapshot(struct store *store, const struct history_record *h)
@@ -102,8 +84,9 @@ static int apply_snapshot(struct store *store, const struct history_record *h)
 		branch->head->gen = h->gen;
 		mutex_unlock(&store->map_lock);
 	}
+	branch->dirty = true;
 	view_points_locked(store);
-	return queue_branch(store, branch);
+	return 0;
 }
 
 static int apply_rollback(struct store *store, const struct history_record *h)
@@ -126,9 +109,7 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 		if (rc < 0)
 			return rc;
 	}
-	rc = graph_add_line(&store->graph, &line);
-	if (rc == 0)
-		rc = queue_line(store, &line);
+	rc = add_line(store, &line);
 	if (rc < 0)
 		return rc;
 	branch->row.line = h->line;
@@ -140,8 +121,8 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 		branch->size_bytes = target->row.size_bytes;
 	}
 	atomic_store(&store->reap_pending, true);
-	rc = queue_branch(store, branch);
-	if (rc == 0 && branch->head)
+	branch->dirty = true;
+	if (branch->head)
 		rc = view_repoint_locked(branch->head, h->line, h->gen);
 	view_points_locked(store);
 	return rc;
@@ -164,10 +145,8 @@ static int apply_clone(struct store *store, const struct history_record *h)
 				from ? from->row.refer_blocks :
 				       0,
 	};
-	int rc = graph_add_line(&store->graph, &line);
+	int rc = add_line(store, &line);
 
-	if (rc == 0)
-		rc = queue_line(store, &line);
 	if (rc < 0)
 		return rc;
 	strcpy_bounded(row.name, h->name, sizeof(row.name));
@@ -176,8 +155,8 @@ static int apply_clone(struct store *store, const struct history_record *h)
 		return rc;
 	graph_branch(&store->graph, row.id)->size_bytes =
 		at ? at->row.size_bytes : BRANCH_SIZE_UNKNOWN;
-	rc = queue_branch(store, graph_branch(&store->graph, row.id));
-	if (rc == 0 && !at && from) {
+	graph_branch(&store->graph, row.id)->dirty = true;
+	if (!at && from) {
 		/* The head that it starts at goes on in a generation of its
 		 * own; no snapshot names the one that ends. */
 		if (from->head)
@@ -191,8 +170,7 @@ static int apply_clone(struct store *store, const struct history_record *h)
 			from->head->gen = from->row.gen;
 			mutex_unlock(&store->map_lock);
 		}
-		if (rc == 0)
-			rc = queue_branch(store, from);
+		from->dirty = true;
 	}
 	view_points_locked(store);
 	return rc;
@@ -214,7 +192,8 @@ static int apply_snapshot_state(struct store *store,
 		atomic_store(&store->reap_pending, true);
 		view_points_locked(store);
 	}
-	return queue_snapshot(store, &snapshot->row);
+	snapshot->dirty = true;
+	return 0;
 }
 
 static int apply_branch_state(struct store *store,
@@ -229,7 +208,8 @@ static int apply_branch_state(struct store *store,
 		h->state == BRANCH_STATE_LIVE ? 0 : h->time_ns;
 	if (h->state == BRANCH_STATE_DELETING)
 		atomic_store(&store->reap_pending, true);
-	return queue_branch(store, branch);
+	branch->dirty = true;
+	return 0;
 }
 
 static int apply_rename(struct store *store, const struct history_record *h)
@@ -242,13 +222,15 @@ static int apply_rename(struct store *store, const struct history_record *h)
 			return 0;
 		strcpy_bounded(branch->row.name, h->name,
 			       sizeof(branch->row.name));
-		return queue_branch(store, branch);
+		branch->dirty = true;
+	return 0;
 	}
 	if (!snapshot)
 		return 0;
 	strcpy_bounded(snapshot->row.name, h->name,
 		       sizeof(snapshot->row.name));
-	return queue_snapshot(store, &snapshot->row);
+	snapshot->dirty = true;
+	return 0;
 }
 
 static int apply_hold(struct store *store, const struct history_record *h)

@@ -6,7 +6,8 @@
  * window. It is seen by the line's head, by snapshots in that range, and by
  * lines that leave in it and have no row of their own early enough. A chunk
  * of a dropped row is dead if neither its older nor its newer neighbours use
- * it: the rows that share a chunk are connected.
+ * it, nor, when it is older than the row, the other heirs of the dropped row
+ * that it was born in: lines that left the path between its birth and here.
  *
  * Runs in the maintenance thread, after a checkpoint and before the next:
  * all it does becomes durable with that, or not at all.
@@ -217,6 +218,69 @@ static int seen(struct reaper *reaper, const struct window_key *key,
 	return 0;
 }
 
+/* The oldest birth of what the row inherited, or its own generation. */
+static uint32_t oldest_birth(const struct version *row)
+{
+	uint32_t oldest = row->key.gen;
+	size_t i;
+
+	for (i = 0; i < row->slot_count; i++)
+		if (row->slots[i].kind != SLOT_KIND_ZERO &&
+		    row->slots[i].birth < oldest)
+			oldest = row->slots[i].birth;
+	return oldest;
+}
+
+/*
+ * What else descends from where the row's blocks were born: lines that left
+ * its past since then, and what its ancestors' own lines became later. The
+ * first version of each is subtracted.
+ */
+static int subtract_heirs(struct reaper *reaper, const struct window_key *key)
+{
+	const struct graph *graph = &reaper->store->graph;
+	uint32_t birth = oldest_birth(&reaper->row), id = key->line;
+	uint32_t end = key->gen;
+	size_t depth = 0;
+	int rc;
+
+	if (birth >= key->gen)
+		return 0;
+	while (id) {
+		const struct line *line = graph_line(graph, id);
+
+		if (!line)
+			return -EUCLEAN;
+		push_forks(reaper, &depth, id, birth, end);
+		if (line->row.fork_gen < birth)
+			break;
+		id = line->row.parent;
+		rc = next_version(reaper, id, line->row.fork_gen + 1, key,
+				  &reaper->other);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		end = rc == 0 ? reaper->other.key.gen : UINT32_MAX;
+		if (rc == 0)
+			subtract(&reaper->row, &reaper->other);
+	}
+	while (depth > 0) {
+		uint32_t heir = reaper->stack[--depth];
+		uint32_t first = UINT32_MAX;
+
+		if (heir == key->line)
+			continue;
+		rc = next_version(reaper, heir, 0, key, &reaper->other);
+		if (rc < 0 && rc != -ENOENT)
+			return rc;
+		if (rc == 0) {
+			first = reaper->other.key.gen;
+			subtract(&reaper->row, &reaper->other);
+		}
+		push_forks(reaper, &depth, heir, 0, first);
+	}
+	return 0;
+}
+
 static void free_row(struct reaper *reaper)
 {
 	size_t i;
@@ -266,6 +330,9 @@ static int reap_row(struct reaper *reaper, const struct window_key *key)
 		subtract(&reaper->row, &reaper->other);
 	else if (rc != -ENOENT)
 		return rc;
+	rc = subtract_heirs(reaper, key);
+	if (rc < 0)
+		return rc;
 	free_row(reaper);
 	reaper->dropped_rows++;
 	return index_window_delete(store->index, key);
@@ -305,8 +372,7 @@ static int remove_point(struct reaper *reaper, uint32_t line, uint32_t gen)
 
 	mutex_lock(&store->order_lock);
 	last = gen == UINT32_MAX ? gen : gen + 1;
-	before = graph_last_point(&store->graph, line, gen ? gen - 1 : 0,
-				  false);
+	before = graph_last_point(&store->graph, line, gen ? gen - 1 : 0);
 	after = graph_next_point(&store->graph, line, gen);
 	mutex_unlock(&store->order_lock);
 	rc = reap_rows(reaper, line, before + 1, last);
@@ -568,7 +634,10 @@ int reap_run(struct store *store, bool *out_more)
 	reaper->store = store;
 	rc = checkpoint_run(store, false);
 	while (rc == 0 && (rc = reap_one(reaper)) > 0) {
-		rc = 0;
+		/* All versions up to the next deletion must be rows. */
+		rc = log_appended_lsn(store->log) > store->checkpoint_lsn ?
+			     checkpoint_run(store, false) :
+			     0;
 		if (store_monotonic_ns() - begin <
 		    REAP_SLICE_MS * INT64_C(1000000))
 			continue;

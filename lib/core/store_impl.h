@@ -56,9 +56,9 @@ struct view {
 	uint32_t branch;       /* id */
 	uint32_t snapshot;     /* id, when not a head */
 	uint32_t line, gen;    /* order_lock + map_lock to change */
-	/* Newest point that others see, without and with snapshots that are
-	 * being deleted: what is younger belongs to this head alone. */
-	uint32_t point_for_rows, point_for_blocks;
+	/* Newest generation that others see: what is younger belongs to this
+	 * head alone. */
+	uint32_t last_point;
 	struct line_path *path; /* map_lock to take a reference */
 	struct window_cache *cache;
 	struct file image;

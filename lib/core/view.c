@@ -147,10 +147,7 @@ static void find_points(struct view *view)
 
 	if (!view->is_head)
 		return;
-	view->point_for_rows =
-		graph_last_point(graph, view->line, view->gen - 1, false);
-	view->point_for_blocks =
-		graph_last_point(graph, view->line, view->gen - 1, true);
+	view->last_point = graph_last_point(graph, view->line, view->gen - 1);
 }
 
 void view_points_locked(struct store *store)
