@@ -430,13 +430,17 @@ static void punch_freed(struct store *store, const struct space_save *save)
 
 /*
  * After a crash: segments whose freed blocks may not have been punched.
- * Called before anything new is written.
+ * Called when the log was replayed and checkpointed, so that every block
+ * with a record is known, and before anything new is written.
  */
 void checkpoint_punch_marked(struct store *store)
 {
 	struct space_map *map = &store->space;
 	uint8_t live[SEGMENT_BITMAP_BYTES];
 	size_t i;
+
+	if (reap_needed(store)) /* I2: the reaper's checkpoint does it */
+		return;
 
 	for (i = 0; i < map->count; i++) {
 		struct segment_space *segment = map->segments[i];

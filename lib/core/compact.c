@@ -209,7 +209,8 @@ static int gather_version(void *context, const struct window_key *key,
 struct apply_context {
 	const struct move_record *move;
 	struct store *store;
-	uint32_t found;         /* bit i: source i was in use */
+	uint32_t found;      /* bit i: source i was in use */
+	uint32_t still_used; /* bit i: other blocks of its chunk are */
 	struct slot old[CHUNK_BLOCKS_MAX];
 };
 
@@ -258,20 +259,49 @@ static int move_version(void *context, const struct window_key *key,
 	return 0;
 }
 
+/* A compressed chunk may be moved in parts: the last one frees it. */
+static int find_users(void *context, const struct window_key *key,
+		      struct slot *slots, size_t slot_count,
+		      bool *out_changed)
+{
+	struct apply_context *apply = context;
+	int i;
+
+	(void)key;
+	*out_changed = false;
+	for (i = 0; i < apply->move->block_count; i++)
+		if ((apply->found >> i & 1) &&
+		    apply->old[i].kind == SLOT_KIND_LZ4 &&
+		    window_uses_chunk(slots, (unsigned)slot_count,
+				      &apply->old[i]))
+			apply->still_used |= 1U << i;
+	return 0;
+}
+
+static int visit_all(struct store *store, const struct move_record *move,
+		     version_visit *visit, struct apply_context *apply)
+	REQUIRES(store->order_lock)
+{
+	int rc = visit_rows(store, move->inode, move->window, visit, apply);
+
+	if (rc < 0)
+		return rc;
+	mutex_lock(&store->map_lock);
+	rc = visit_cached(store, move->inode, move->window, visit, apply);
+	cache_note_change(store, move->inode, move->window);
+	mutex_unlock(&store->map_lock);
+	return rc;
+}
+
 int compact_apply_move_locked(struct store *store,
 			      const struct move_record *move)
 {
 	struct apply_context apply = { .move = move, .store = store };
 	int rc, i;
 
-	rc = visit_rows(store, move->inode, move->window, move_version, &apply);
-	if (rc < 0)
-		return rc;
-	mutex_lock(&store->map_lock);
-	rc = visit_cached(store, move->inode, move->window, move_version,
-			  &apply);
-	cache_note_change(store, move->inode, move->window);
-	mutex_unlock(&store->map_lock);
+	rc = visit_all(store, move, move_version, &apply);
+	if (rc == 0 && apply.found)
+		rc = visit_all(store, move, find_users, &apply);
 	if (rc < 0)
 		return rc;
 	for (i = 0; i < move->block_count; i++) {
@@ -286,8 +316,9 @@ int compact_apply_move_locked(struct store *store,
 				      move->stored_blocks, false);
 		else
 			space_map_use(&store->space, to, 1, false);
-		space_map_free(&store->space, from,
-			       slot_stored_blocks(&apply.old[i]));
+		if (!(apply.still_used >> i & 1))
+			space_map_free(&store->space, from,
+				       slot_stored_blocks(&apply.old[i]));
 	}
 	return 0;
 }

@@ -176,6 +176,28 @@ static int apply_clone(struct store *store, const struct history_record *h)
 	return rc;
 }
 
+/* A head that equalled the snapshot has nothing left that keeps its state:
+ * a rollback must keep it. */
+static void forget_equality(struct store *store,
+			    const struct snapshot_row *gone)
+{
+	struct graph *graph = &store->graph;
+	size_t i;
+
+	for (i = 0; i < graph->branch_count; i++) {
+		struct branch *branch = graph->branches[i];
+		const struct line *line =
+			graph_line(graph, branch->row.line);
+
+		if (branch->row.line != gone->line &&
+		    (!line || line->row.parent != gone->line ||
+		     line->row.fork_gen != gone->gen))
+			continue;
+		branch->row.changed = true;
+		branch->dirty = true;
+	}
+}
+
 static int apply_snapshot_state(struct store *store,
 				const struct history_record *h)
 {
@@ -188,6 +210,8 @@ static int apply_snapshot_state(struct store *store,
 	snapshot->row.state = h->state;
 	snapshot->row.deleted_ns =
 		h->state == SNAPSHOT_STATE_LIVE ? 0 : h->time_ns;
+	if (h->state != SNAPSHOT_STATE_LIVE)
+		forget_equality(store, &snapshot->row);
 	if (h->state == SNAPSHOT_STATE_DELETING) {
 		atomic_store(&store->reap_pending, true);
 		view_points_locked(store);

@@ -477,8 +477,6 @@ static int open_log(struct store *store, const struct log_position *position,
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't open the log");
-	if (!was_clean)
-		checkpoint_punch_marked(store);
 	rc = store_recover(store, was_clean, failure);
 	if (rc < 0)
 		return rc;
@@ -493,6 +491,8 @@ static int open_log(struct store *store, const struct log_position *position,
 	rc = index_meta_put(store->index, "clean", 0);
 	if (rc == 0)
 		rc = checkpoint_run(store, false);
+	if (rc == 0)
+		checkpoint_punch_marked(store);
 	return rc < 0 ? failure_errno(failure, rc, store->path,
 				      "can't checkpoint after recovery") :
 			0;
