@@ -368,17 +368,21 @@ static int remove_point(struct reaper *reaper, uint32_t line, uint32_t gen)
 {
 	struct store *store = reaper->store;
 	uint32_t before, after, last;
+	bool has_head;
 	int rc;
 
 	mutex_lock(&store->order_lock);
 	last = gen == UINT32_MAX ? gen : gen + 1;
 	before = graph_last_point(&store->graph, line, gen ? gen - 1 : 0);
 	after = graph_next_point(&store->graph, line, gen);
+	has_head = graph_branch_of_line(&store->graph, line) != NULL;
 	mutex_unlock(&store->order_lock);
 	rc = reap_rows(reaper, line, before + 1, last);
-	if (rc == 0)
-		rc = index_inodes_thin(store->index, line, before + 1, after);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (after == UINT32_MAX && !has_head)
+		return index_inodes_cut(store->index, line, before);
+	return index_inodes_thin(store->index, line, before + 1, after);
 }
 
 static int reap_snapshot(struct reaper *reaper, const struct snapshot_row *row)
@@ -432,7 +436,7 @@ static int drop_line(struct reaper *reaper, const struct line_row *row)
 	int rc = reap_rows(reaper, row->id, 0, UINT32_MAX);
 
 	if (rc == 0)
-		rc = index_inodes_drop_line(store->index, row->id);
+		rc = index_inodes_cut(store->index, row->id, 0);
 	if (rc == 0)
 		rc = index_line_delete(store->index, row->id);
 	if (rc < 0)
@@ -553,6 +557,8 @@ static int fold_line(struct reaper *reaper, const struct line_row *row)
 	if (rc == 0)
 		rc = hand_down_all(reaper, row->id, child.id);
 	first_point = graph_next_point(&store->graph, child.id, 0);
+	if (rc == 0)
+		rc = index_inodes_cut(store->index, row->id, child.fork_gen);
 	if (rc == 0)
 		rc = index_inodes_relabel(store->index, row->id, child.id,
 					  first_point);

@@ -124,7 +124,9 @@ NODISCARD int index_inode_put(struct index *index,
  * inode and line, in that range or at gen_end, replaces. */
 NODISCARD int index_inodes_thin(struct index *index, uint32_t line,
 				uint32_t gen_begin, uint32_t gen_end);
-NODISCARD int index_inodes_drop_line(struct index *index, uint32_t line);
+/* Drops rows of a line with a generation above gen. */
+NODISCARD int index_inodes_cut(struct index *index, uint32_t line,
+			       uint32_t gen);
 /* Gives the newest row of each inode to another line, unless that has its
  * own with generation <= first_point; drops the others. */
 NODISCARD int index_inodes_relabel(struct index *index, uint32_t line,

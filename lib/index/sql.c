@@ -58,7 +58,8 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 		"gen < ?3 AND EXISTS(SELECT 1 FROM inodes AS later WHERE "
 		"later.inode = inodes.inode AND later.line = ?1 AND "
 		"later.gen > inodes.gen AND later.gen <= ?3)",
-	[STATEMENT_INODES_DROP_LINE] = "DELETE FROM inodes WHERE line = ?",
+	[STATEMENT_INODES_CUT] =
+		"DELETE FROM inodes WHERE line = ? AND gen > ?",
 	[STATEMENT_INODES_RELABEL_DROP] =
 		"DELETE FROM inodes WHERE line = ?1 AND "
 		"(EXISTS(SELECT 1 FROM inodes AS own WHERE own.inode = "

@@ -412,9 +412,10 @@ int index_inodes_thin(struct index *index, uint32_t line, uint32_t gen_begin,
 		       (int64_t)gen_begin, (int64_t)gen_end);
 }
 
-int index_inodes_drop_line(struct index *index, uint32_t line)
+int index_inodes_cut(struct index *index, uint32_t line, uint32_t gen)
 {
-	return sql_run(index, STATEMENT_INODES_DROP_LINE, "i", (int64_t)line);
+	return sql_run(index, STATEMENT_INODES_CUT, "ii", (int64_t)line,
+		       (int64_t)gen);
 }
 
 int index_inodes_relabel(struct index *index, uint32_t line, uint32_t new_line,

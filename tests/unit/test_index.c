@@ -614,7 +614,7 @@ static void test_thinning_keeps_the_last_row_of_a_range(void **state)
 	/* [7, 8): nothing in [8] replaces 7. */
 	assert_int_equal(index_inodes_thin(world->index, 2, 7, 8), 0);
 	assert_int_equal(newest(world, 1, 2, 8), 7);
-	assert_int_equal(index_inodes_drop_line(world->index, 2), 0);
+	assert_int_equal(index_inodes_cut(world->index, 2, 0), 0);
 	assert_int_equal(newest(world, 1, 2, 99), 999);
 	assert_int_equal(newest(world, 1, 3, 99), 9);
 }
