@@ -1,0 +1,101 @@
+/* Framing of control messages. */
+#include "control_wire.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+void wire_init(struct wire *wire, int fd)
+{
+	*wire = (struct wire){ .fd = fd };
+}
+
+void wire_fini(struct wire *wire)
+{
+	free(wire->buffer);
+	wire->buffer = NULL;
+	wire->used = 0;
+}
+
+static int parse(struct wire *wire, size_t len_bytes, json_t **out_message)
+{
+	json_t *message = json_loadb(wire->buffer, len_bytes,
+				     JSON_REJECT_DUPLICATES, NULL);
+
+	wire->used -= len_bytes + 1;
+	memmove(wire->buffer, wire->buffer + len_bytes + 1, wire->used);
+	if (!json_is_object(message)) {
+		json_decref(message);
+		return -EBADMSG;
+	}
+	*out_message = message;
+	return 0;
+}
+
+int wire_receive(struct wire *wire, json_t **out_message)
+{
+	size_t searched = 0;
+
+	if (!wire->buffer)
+		wire->buffer = malloc(WIRE_MESSAGE_BYTES_MAX);
+	if (!wire->buffer)
+		return -ENOMEM;
+	for (;;) {
+		char *end = memchr(wire->buffer + searched, 0,
+				   wire->used - searched);
+		ssize_t n;
+
+		if (end)
+			return parse(wire, (size_t)(end - wire->buffer),
+				     out_message);
+		searched = wire->used;
+		if (wire->used == WIRE_MESSAGE_BYTES_MAX)
+			return -EMSGSIZE;
+		n = recv(wire->fd, wire->buffer + wire->used,
+			 WIRE_MESSAGE_BYTES_MAX - wire->used, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == ECONNRESET ? -EPIPE : -errno;
+		if (n == 0)
+			return -EPIPE;
+		wire->used += (size_t)n;
+	}
+}
+
+int wire_send(struct wire *wire, const json_t *message)
+{
+	AUTO_FREE char *text = json_dumps(message, JSON_COMPACT);
+	size_t done = 0, len_bytes;
+
+	if (!text)
+		return -ENOMEM;
+	len_bytes = strlen(text) + 1; /* the NUL ends it */
+	while (done < len_bytes) {
+		ssize_t n = send(wire->fd, text + done, len_bytes - done,
+				 MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int wire_address(int directory_fd, void *address_un)
+{
+	struct sockaddr_un *address = address_un;
+	int n;
+
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	n = snprintf(address->sun_path, sizeof(address->sun_path),
+		     "/proc/self/fd/%d/cowd.sock", directory_fd);
+	return n < 0 || (size_t)n >= sizeof(address->sun_path) ?
+		       -ENAMETOOLONG :
+		       0;
+}

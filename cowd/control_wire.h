@@ -1,0 +1,28 @@
+/* Messages on the control socket: one JSON object, one NUL. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "scope.h"
+
+enum { WIRE_MESSAGE_BYTES_MAX = 1 << 20 };
+
+struct wire {
+	int fd;
+	char *buffer;
+	size_t used;
+};
+
+/* fd is borrowed. */
+void wire_init(struct wire *wire, int fd);
+void wire_fini(struct wire *wire);
+/*
+ * The next message, an object, as a new reference. -EPIPE: the other side
+ * closed; -EMSGSIZE: longer than allowed; -EBADMSG: not a JSON object;
+ * -EAGAIN: the socket's time-out passed.
+ */
+NODISCARD int wire_receive(struct wire *wire, json_t **out_message);
+NODISCARD int wire_send(struct wire *wire, const json_t *message);
+/* STORE/cowd.sock through a path that fits into sun_path. */
+NODISCARD int wire_address(int directory_fd, void *address_un);
