@@ -583,7 +583,28 @@ static int fold_line(struct reaper *reaper, const struct line_row *row)
 	return 0;
 }
 
-/* One thing at a time: 1 when something was done. */
+/* Versions of the line up to gen that are no rows yet: they would be saved
+ * after their turn to be dropped. */
+static bool has_unsaved(struct store *store, uint32_t line, uint32_t gen)
+	REQUIRES(store->order_lock)
+{
+	const struct pending_inode *pending;
+	const struct window *window;
+	bool found = false;
+
+	for (pending = store->pending_inodes; pending && !found;
+	     pending = pending->next)
+		found = pending->row.line == line && pending->row.gen <= gen;
+	mutex_lock(&store->map_lock);
+	for (window = store->dirty; window && !found;
+	     window = window->dirty_next)
+		found = window->line == line && window->gen <= gen;
+	mutex_unlock(&store->map_lock);
+	return found;
+}
+
+/* One thing at a time: 1 when something was done, 2 when a checkpoint must
+ * come first. */
 static int reap_one(struct reaper *reaper)
 {
 	struct store *store = reaper->store;
@@ -592,6 +613,7 @@ static int reap_one(struct reaper *reaper)
 	struct branch_row branch = { 0 };
 	struct line_row line = { 0 };
 	uint32_t children = 0;
+	bool unsaved = false;
 	size_t i;
 	int rc = 0;
 
@@ -607,7 +629,15 @@ static int reap_one(struct reaper *reaper)
 		if (children < 2 && is_ghost(graph, graph->lines[i]))
 			line = graph->lines[i]->row;
 	}
+	if (snapshot.id)
+		unsaved = has_unsaved(store, snapshot.line, snapshot.gen);
+	else if (branch.id || line.id)
+		unsaved = has_unsaved(store,
+				      branch.id ? branch.line : line.id,
+				      UINT32_MAX);
 	mutex_unlock(&store->order_lock);
+	if (unsaved)
+		return 2;
 	if (snapshot.id)
 		rc = reap_snapshot(reaper, &snapshot);
 	else if (branch.id)
@@ -640,10 +670,7 @@ int reap_run(struct store *store, bool *out_more)
 	reaper->store = store;
 	rc = checkpoint_run(store, false);
 	while (rc == 0 && (rc = reap_one(reaper)) > 0) {
-		/* All versions up to the next deletion must be rows. */
-		rc = log_appended_lsn(store->log) > store->checkpoint_lsn ?
-			     checkpoint_run(store, false) :
-			     0;
+		rc = rc == 2 ? checkpoint_run(store, false) : 0;
 		if (store_monotonic_ns() - begin <
 		    REAP_SLICE_MS * INT64_C(1000000))
 			continue;
