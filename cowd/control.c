@@ -154,7 +154,8 @@ static void serve_requests(struct connection *connection)
 		if (rc < 0)
 			return;
 		reply = answer(connection, request);
-		rc = reply && !json_is_true(json_object_get(request, "oneway")) ?
+		rc = reply && !json_is_true(
+				      json_object_get(request, "oneway")) ?
 			     wire_send(&connection->wire, reply) :
 			     0;
 		json_decref(request);
@@ -194,8 +195,7 @@ static bool peer_allowed(int fd, uid_t *out_uid)
 	*out_uid = peer.uid;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_message(LOG_LEVEL_WARNING,
-		    "control socket: uid %u, pid %d refused",
+	log_message(LOG_LEVEL_WARNING, "control socket: uid %u, pid %d refused",
 		    (unsigned)peer.uid, (int)peer.pid);
 	return false;
 }
@@ -274,9 +274,8 @@ static int listen_at(struct control *control)
 
 	if (rc < 0)
 		return rc;
-	control->listen_fd = socket(AF_UNIX,
-				    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-				    0);
+	control->listen_fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->listen_fd < 0)
 		return -errno;
 	/* We hold the store's lock: a socket that is there is a dead one's. */

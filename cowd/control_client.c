@@ -52,8 +52,7 @@ static int take_error(const json_t *parameters, struct failure *failure)
 {
 	const char *object = text_of(parameters, "object");
 	const char *hint = text_of(parameters, "hint");
-	enum failure_code code =
-		failure_from_slug(text_of(parameters, "code"));
+	enum failure_code code = failure_from_slug(text_of(parameters, "code"));
 	int rc = failure_set(failure, code, object[0] ? object : NULL, "%s",
 			     text_of(parameters, "message"));
 
@@ -94,13 +93,12 @@ static int take_replies(struct wire *wire, control_progress *progress,
 			return 0;
 		}
 		if (progress)
-			rc = progress(context,
-				      (uint64_t)json_integer_value(
-					      json_object_get(parameters,
-							      "done")),
-				      (uint64_t)json_integer_value(
-					      json_object_get(parameters,
-							      "total")));
+			rc = progress(
+				context,
+				(uint64_t)json_integer_value(
+					json_object_get(parameters, "done")),
+				(uint64_t)json_integer_value(
+					json_object_get(parameters, "total")));
 		json_decref(reply);
 		if (rc)
 			return failure_set(failure, FAILURE_INTERRUPTED, NULL,
@@ -109,8 +107,8 @@ static int take_replies(struct wire *wire, control_progress *progress,
 }
 
 int control_call(int fd, const char *method, json_t *params,
-		 control_progress *progress, void *context,
-		 json_t **out_result, struct failure *failure)
+		 control_progress *progress, void *context, json_t **out_result,
+		 struct failure *failure)
 {
 	char name[128];
 	struct wire wire;

@@ -95,7 +95,6 @@ int wire_address(int directory_fd, void *address_un)
 	address->sun_family = AF_UNIX;
 	n = snprintf(address->sun_path, sizeof(address->sun_path),
 		     "/proc/self/fd/%d/cowd.sock", directory_fd);
-	return n < 0 || (size_t)n >= sizeof(address->sun_path) ?
-		       -ENAMETOOLONG :
-		       0;
+	return n < 0 || (size_t)n >= sizeof(address->sun_path) ? -ENAMETOOLONG :
+								 0;
 }

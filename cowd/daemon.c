@@ -69,8 +69,8 @@ static int first_mount(struct daemon *daemon,
 					   failure);
 		mount.snapshot_id = rc < 0 ? 0 : snapshot.id;
 	} else {
-		rc = history_find_branch(daemon->store, params->branch,
-					 &branch, failure);
+		rc = history_find_branch(daemon->store, params->branch, &branch,
+					 failure);
 		mount.branch = branch.name;
 	}
 	return rc < 0 ? rc : mounts_add(daemon->mounts, &mount, failure);
@@ -140,8 +140,7 @@ static void loop(struct daemon *daemon, int signal_fd)
 			return;
 		if (fds[0].revents || fds[1].revents)
 			return;
-		if (fds[2].revents &&
-		    read(timer_fd, &ticks, sizeof(ticks)) > 0)
+		if (fds[2].revents && read(timer_fd, &ticks, sizeof(ticks)) > 0)
 			policy_run(daemon->store, daemon->mounts);
 	}
 }

@@ -10,11 +10,11 @@
 
 struct daemon_params {
 	const char *store_path;
-	const char *base_path;  /* of a base that moved, or NULL */
-	const char *branch;     /* NULL: the default one */
-	const char *snapshot;   /* name, "latest", "~1"; NULL: the head */
+	const char *base_path;	/* of a base that moved, or NULL */
+	const char *branch;	/* NULL: the default one */
+	const char *snapshot;	/* name, "latest", "~1"; NULL: the head */
 	const char *mountpoint; /* absolute */
-	const char *options;    /* the -o string, or NULL */
+	const char *options;	/* the -o string, or NULL */
 	bool foreground;
 };
 

@@ -117,8 +117,7 @@ static struct snapshot_node *find_node(struct mount *mount, uint32_t id)
 	return NULL;
 }
 
-static void drop_node_if_unused(struct mount *mount,
-				struct snapshot_node *node)
+static void drop_node_if_unused(struct mount *mount, struct snapshot_node *node)
 	REQUIRES(mount->lock)
 {
 	struct snapshot_node **link = &mount->nodes;
@@ -165,12 +164,12 @@ static void image_init(void *userdata, struct fuse_conn_info *connection)
 {
 	const struct mount *mount = userdata;
 
-	connection->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ |
-					FUSE_CAP_SPLICE_WRITE |
-					FUSE_CAP_SPLICE_MOVE);
+	connection->want &=
+		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+			    FUSE_CAP_SPLICE_MOVE);
 	if (!mount->options.read_only)
-		connection->want |=
-			connection->capable & FUSE_CAP_WRITEBACK_CACHE;
+		connection->want |= connection->capable &
+				    FUSE_CAP_WRITEBACK_CACHE;
 	connection->max_readahead = 1 << 20;
 	connection->max_write = 1 << 20;
 	connection->time_gran = 1;
@@ -182,8 +181,8 @@ static int snapshot_lookup(struct mount *mount, const char *name,
 	struct snapshot_node *node;
 	struct snapshot_info info;
 	struct view *view;
-	int rc = history_find_snapshot(mount->store, mount->branch, name,
-				       &info, NULL);
+	int rc = history_find_snapshot(mount->store, mount->branch, name, &info,
+				       NULL);
 
 	if (rc < 0 || strcmp(info.name, name) != 0)
 		return -ENOENT;
@@ -306,8 +305,7 @@ static void image_getattr(fuse_req_t req, fuse_ino_t node,
 static bool enter(struct mount *mount, const struct handle *handle)
 {
 	pthread_rwlock_rdlock(&mount->gate);
-	if (!handle || handle->node ||
-	    handle->number >= mount->revoked_before)
+	if (!handle || handle->node || handle->number >= mount->revoked_before)
 		return true;
 	pthread_rwlock_unlock(&mount->gate);
 	return false;
@@ -328,8 +326,7 @@ static int64_t time_ns(const struct timespec *time)
 	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
 }
 
-static int set_attributes(struct file *file, const struct stat *st,
-			  int to_set)
+static int set_attributes(struct file *file, const struct stat *st, int to_set)
 {
 	const int others = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
 			   FUSE_SET_ATTR_GID | FUSE_SET_ATTR_ATIME |

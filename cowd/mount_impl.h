@@ -21,7 +21,7 @@ struct mount_options {
 	gid_t gid;
 	enum snapdir_mode snapdir;
 	char name[STORE_NAME_BYTES_MAX + 1]; /* of the image; "": by base */
-	struct fuse_args arguments;          /* for libfuse */
+	struct fuse_args arguments;	     /* for libfuse */
 };
 
 /* A snapshot that the kernel knows, or that is open. */

@@ -8,16 +8,19 @@
 
 /* For mount(8), fstab and systemd; they mean nothing to the mount itself. */
 static const char *const ignored[] = {
-	"nofail", "_netdev", "auto",   "noauto",    "user",	"nouser",
-	"users",  "defaults", "rw",    "group",	    "owner",	"branch",
-	"store",  "snapshot", "large_read", "intr", "async",	"relatime",
+	"nofail", "_netdev",  "auto",
+	"noauto", "user",     "nouser",
+	"users",  "defaults", "rw",
+	"group",  "owner",    "branch",
+	"store",  "snapshot", "large_read",
+	"intr",	  "async",    "relatime",
 	"atime",  "exec",     "allow_root_only",
 };
 
 /* Passed on to the kernel as they are. */
 static const char *const passed[] = {
-	"ro",	  "suid",    "nosuid",	"dev",	  "nodev",
-	"noexec", "noatime", "sync",	"dirsync", "default_permissions",
+	"ro",	       "suid",	     "nosuid", "dev",	  "nodev",
+	"noexec",      "noatime",    "sync",   "dirsync", "default_permissions",
 	"allow_other", "allow_root", "blkdev",
 };
 

@@ -151,8 +151,7 @@ static int check_empty(const char *path, struct failure *failure)
 	closedir(directory);
 	if (empty)
 		return 0;
-	failure_set(failure, FAILURE_BUSY, path,
-		    "the mountpoint is not empty");
+	failure_set(failure, FAILURE_BUSY, path, "the mountpoint is not empty");
 	failure_hint(failure, "choose an empty directory, or mount over it "
 			      "with -o nonempty");
 	return -EBUSY;
@@ -204,8 +203,7 @@ static int check_mountpoint(struct mount *mount, const char *path,
 	return check_empty(mount->mountpoint, failure);
 }
 
-static void default_name(struct mount *mount,
-			 const struct store_status *status)
+static void default_name(struct mount *mount, const struct store_status *status)
 {
 	const char *slash = strrchr(status->base_path, '/');
 
@@ -311,8 +309,7 @@ static int build(struct mount *mount, const struct mount_params *params,
 		return rc;
 	store_status(mount->store, &status);
 	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
-		 mount->branch, mount->snapshot_id ? "@" : "",
-		 mount->snapshot);
+		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
 	rc = mount_options_parse(&mount->options, params->options,
 				 params->snapshot_id != 0, source, failure);
 	if (rc < 0)
@@ -399,21 +396,17 @@ static void name_users(const char *mountpoint, char *text, size_t text_bytes)
 /* umount needs root; without it fusermount3 does it. */
 static int kernel_unmount(const char *mountpoint, bool lazy)
 {
-	char *const arguments[] = { "fusermount3",
-				    lazy ? "-uz" : "-u",
-				    "--",
-				    (char *)mountpoint,
-				    NULL };
+	char *const arguments[] = { "fusermount3", lazy ? "-uz" : "-u", "--",
+				    (char *)mountpoint, NULL };
 	pid_t pid;
 	int status;
 
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) ==
-	    0)
+	if (umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
 		return 0;
 	if (errno != EPERM)
 		return -errno;
-	if (posix_spawnp(&pid, "fusermount3", NULL, NULL, arguments,
-			 environ) != 0)
+	if (posix_spawnp(&pid, "fusermount3", NULL, NULL, arguments, environ) !=
+	    0)
 		return -EPERM;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -462,8 +455,7 @@ static int remove_one(struct mounts *mounts, const char *mountpoint, bool lazy,
 		return rc;
 	}
 	if (rc < 0)
-		return failure_errno(failure, rc, mountpoint,
-				     "can't unmount");
+		return failure_errno(failure, rc, mountpoint, "can't unmount");
 	if (!lazy)
 		wait_until_gone(mounts, mountpoint);
 	return 0;

@@ -15,10 +15,10 @@
 struct mounts;
 
 struct mount_params {
-	const char *branch;   /* NULL with a snapshot */
-	uint32_t snapshot_id; /* 0: the branch's head */
+	const char *branch;	/* NULL with a snapshot */
+	uint32_t snapshot_id;	/* 0: the branch's head */
 	const char *mountpoint; /* absolute */
-	const char *options;  /* the -o string, may be NULL */
+	const char *options;	/* the -o string, may be NULL */
 };
 
 /* idle is called (from any thread) when the last mount has gone. */

@@ -18,7 +18,7 @@ struct mounts;
 struct ops_context {
 	struct store *store;
 	struct mounts *mounts; /* NULL: no daemon, nothing is mounted */
-	uid_t uid;             /* who asks */
+	uid_t uid;	       /* who asks */
 	/* Long work reports here; NULL when nobody listens. Nonzero stops. */
 	int (*progress)(void *context, uint64_t done, uint64_t total);
 	void *progress_context;

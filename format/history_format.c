@@ -25,8 +25,7 @@ struct disk_history {
 	struct le64 size_bytes;
 };
 
-size_t history_record_encode(const struct history_record *history,
-			     uint8_t *out)
+size_t history_record_encode(const struct history_record *history, uint8_t *out)
 {
 	size_t name = strlen(history->name);
 	size_t old_name = strlen(history->old_name);
@@ -105,8 +104,8 @@ int history_record_decode(const struct record *record,
 	h->size_bytes = le64_get(disk.size_bytes);
 	next = record->payload + sizeof(disk);
 	if (string_decode(&next, name, h->name, sizeof(h->name)) < 0 ||
-	    string_decode(&next, old_name, h->old_name,
-			  sizeof(h->old_name)) < 0 ||
+	    string_decode(&next, old_name, h->old_name, sizeof(h->old_name)) <
+		    0 ||
 	    string_decode(&next, note, h->note, sizeof(h->note)) < 0)
 		return -EUCLEAN; /* F-22 */
 	return 0;

@@ -32,13 +32,13 @@ struct history_record {
 	int64_t time_ns;
 	uint32_t branch;
 	uint32_t snapshot;
-	uint32_t line;     /* ROLLBACK, CLONE: the new line */
+	uint32_t line;	    /* ROLLBACK, CLONE: the new line */
 	uint32_t from_line; /* where it starts */
 	uint32_t from_gen;
-	uint32_t gen;      /* the head's new generation */
+	uint32_t gen;		/* the head's new generation */
 	uint32_t kept_snapshot; /* ROLLBACK: 0 or the id that keeps the head */
-	uint32_t state;    /* new state, or the kind of a new snapshot */
-	uint64_t size_bytes; /* RESIZE */
+	uint32_t state;		/* new state, or the kind of a new snapshot */
+	uint64_t size_bytes;	/* RESIZE */
 	char name[256];
 	char old_name[256];
 	char note[HISTORY_STRING_BYTES_MAX + 1];

@@ -78,8 +78,7 @@ struct disk_move_source {
 static bool location_valid(struct location at, uint32_t blocks)
 {
 	return at.segment != 0 && at.block != 0 && blocks != 0 &&
-	       at.block < SEGMENT_BLOCKS &&
-	       blocks <= SEGMENT_BLOCKS - at.block;
+	       at.block < SEGMENT_BLOCKS && blocks <= SEGMENT_BLOCKS - at.block;
 }
 
 void record_block_encode(uint64_t seed,
@@ -265,8 +264,7 @@ int extent_record_decode(const struct record *record,
 	if (out_extent->block_count == 0 || out_extent->block_count > most ||
 	    out_extent->stored_blocks > out_extent->block_count ||
 	    out_extent->first_block > INT64_MAX / FORMAT_BLOCK_BYTES ||
-	    (!is_lz4 &&
-	     out_extent->stored_blocks != out_extent->block_count) ||
+	    (!is_lz4 && out_extent->stored_blocks != out_extent->block_count) ||
 	    !location_valid(out_extent->chunk, out_extent->stored_blocks))
 		return -EUCLEAN; /* F-17 */
 	count = is_lz4 ? 1 : out_extent->block_count;
@@ -468,8 +466,7 @@ size_t jump_record_encode(struct location target, uint8_t *out)
 	return sizeof(words);
 }
 
-int jump_record_decode(const struct record *record,
-		       struct location *out_target)
+int jump_record_decode(const struct record *record, struct location *out_target)
 {
 	struct le32 words[2];
 

@@ -77,9 +77,8 @@ size_t record_bytes(size_t payload_bytes);
 void record_encode(const struct record_place *place,
 		   const struct record *record, uint8_t *bytes);
 /* -ENOENT: zeros, nothing was written here. -EUCLEAN: F-12 to F-15. */
-NODISCARD int record_decode(const struct record_place *place,
-			    const void *bytes, size_t len_bytes,
-			    struct record *out_record);
+NODISCARD int record_decode(const struct record_place *place, const void *bytes,
+			    size_t len_bytes, struct record *out_record);
 
 /* RAW and LZ4. For LZ4, block_count blocks are stored in stored_blocks. */
 struct extent_record {

@@ -14,14 +14,14 @@ enum { WINDOW_BLOCKS = 512, WINDOW_BYTES = WINDOW_BLOCKS * 4096 };
 enum slot_kind { SLOT_KIND_RAW = 1, SLOT_KIND_LZ4, SLOT_KIND_ZERO };
 
 struct slot {
-	uint64_t sum;      /* RAW: of the block; LZ4: of the stored bytes */
-	uint32_t segment;  /* ZERO: 0 */
-	uint32_t birth;    /* generation in which it was written */
-	uint16_t block;    /* RAW: its place; LZ4: where the chunk begins */
-	uint16_t first;    /* block in the window */
-	uint16_t count;    /* ZERO: 1..512 blocks; others: 1 */
-	uint8_t kind;      /* enum slot_kind */
-	uint8_t lz4;       /* skip << 4 | stored blocks - 1 */
+	uint64_t sum;	  /* RAW: of the block; LZ4: of the stored bytes */
+	uint32_t segment; /* ZERO: 0 */
+	uint32_t birth;	  /* generation in which it was written */
+	uint16_t block;	  /* RAW: its place; LZ4: where the chunk begins */
+	uint16_t first;	  /* block in the window */
+	uint16_t count;	  /* ZERO: 1..512 blocks; others: 1 */
+	uint8_t kind;	  /* enum slot_kind */
+	uint8_t lz4;	  /* skip << 4 | stored blocks - 1 */
 };
 
 static inline unsigned slot_skip(const struct slot *slot)

@@ -36,9 +36,9 @@ static uint64_t key_checksum(uint64_t seed, const struct window_key *key,
 		le32_put(key->gen),
 	};
 
-	return XXH3_64bits_withSeed(
-		bytes, len_bytes,
-		XXH3_64bits_withSeed(&disk, sizeof(disk), seed));
+	return XXH3_64bits_withSeed(bytes, len_bytes,
+				    XXH3_64bits_withSeed(&disk, sizeof(disk),
+							 seed));
 }
 
 /* How many slots from here on share one run. */
@@ -52,7 +52,8 @@ static size_t run_length(const struct slot *slots, size_t slot_count)
 	for (i = 1; i < slot_count; i++) {
 		const struct slot *slot = &slots[i];
 
-		if (slot->kind != head->kind || slot->first != head->first + i ||
+		if (slot->kind != head->kind ||
+		    slot->first != head->first + i ||
 		    slot->segment != head->segment ||
 		    slot->birth != head->birth)
 			break;
@@ -137,7 +138,8 @@ static size_t run_expand(const struct slot *head, unsigned count,
 			 const uint8_t *sums, size_t sums_bytes,
 			 struct slot *slots, size_t *slot_count)
 {
-	size_t need = head->kind == SLOT_KIND_RAW ? count * sizeof(struct le64) :
+	size_t need = head->kind == SLOT_KIND_RAW ?
+			      count * sizeof(struct le64) :
 		      head->kind == SLOT_KIND_LZ4 ? sizeof(struct le64) :
 						    0;
 	unsigned i;

@@ -26,8 +26,7 @@ enum {
 /* Slots are sorted by first and don't overlap. Returns the length; out holds
  * WINDOW_ROW_BYTES_MAX. */
 size_t window_encode(uint64_t seed, const struct window_key *key,
-		     const struct slot *slots, size_t slot_count,
-		     uint8_t *out);
+		     const struct slot *slots, size_t slot_count, uint8_t *out);
 /* slots holds WINDOW_BLOCKS. -EUCLEAN: F-30 to F-34. */
 NODISCARD int window_decode(uint64_t seed, const struct window_key *key,
 			    const void *bytes, size_t len_bytes,

@@ -90,8 +90,7 @@ static int open_beneath_root(const char *path)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int open_resolved(const char *path, int *out_fd,
-			 struct failure *failure)
+static int open_resolved(const char *path, int *out_fd, struct failure *failure)
 {
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
@@ -99,10 +98,9 @@ static int open_resolved(const char *path, int *out_fd,
 
 	/* Before it is opened: opening a device can do things. */
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ?
-			       missing(path, failure) :
-			       failure_errno(failure, -errno, path,
-					     "can't open the base");
+		return errno == ENOENT ? missing(path, failure) :
+					 failure_errno(failure, -errno, path,
+						       "can't open the base");
 	if (!S_ISLNK(st.st_mode)) {
 		rc = check_type(path, &st, failure);
 		if (rc < 0)
@@ -174,10 +172,9 @@ int base_open(const char *path, bool full_hash, struct base **out_base,
 	char resolved[PATH_MAX];
 
 	if (!realpath(path, resolved))
-		return errno == ENOENT ?
-			       missing(path, failure) :
-			       failure_errno(failure, -errno, path,
-					     "can't open the base");
+		return errno == ENOENT ? missing(path, failure) :
+					 failure_errno(failure, -errno, path,
+						       "can't open the base");
 	return open_new(resolved, full_hash, out_base, failure);
 }
 

@@ -17,14 +17,14 @@ enum base_kind { BASE_KIND_NONE, BASE_KIND_FILE, BASE_KIND_DEVICE };
 /* What tells one base from another; kept in the index. */
 struct base_fingerprint {
 	enum base_kind kind;
-	char path[4096];     /* absolute, symlinks resolved */
-	uint64_t device;     /* st_dev, or st_rdev of a block device */
-	uint64_t inode;      /* 0 for a block device */
+	char path[4096]; /* absolute, symlinks resolved */
+	uint64_t device; /* st_dev, or st_rdev of a block device */
+	uint64_t inode;	 /* 0 for a block device */
 	uint64_t size_bytes;
-	int64_t mtime_ns;    /* 0 for a block device */
+	int64_t mtime_ns;     /* 0 for a block device */
 	uint64_t sample_hash; /* XXH3-64 over size and evenly spread blocks */
 	bool has_full_hash;
-	uint64_t full_hash;  /* XXH3-64 of all bytes */
+	uint64_t full_hash; /* XXH3-64 of all bytes */
 };
 
 /*

@@ -75,8 +75,8 @@ int fingerprint_stat(int fd, struct base_fingerprint *out_fingerprint)
 	f->device = st.st_dev;
 	f->inode = st.st_ino;
 	f->size_bytes = (uint64_t)st.st_size;
-	f->mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) +
-		      st.st_mtim.tv_nsec;
+	f->mtime_ns =
+		st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
 	return 0;
 }
 
@@ -114,8 +114,9 @@ void fingerprint_difference(const struct base_fingerprint *expected,
 	else if (expected->sample_hash != found->sample_hash)
 		snprintf(text, text_bytes, "its content differs");
 	else if (expected->mtime_ns != found->mtime_ns)
-		snprintf(text, text_bytes, "it was modified (its time of "
-					   "modification differs)");
+		snprintf(text, text_bytes,
+			 "it was modified (its time of "
+			 "modification differs)");
 	else if (expected->has_full_hash && found->has_full_hash &&
 		 expected->full_hash != found->full_hash)
 		snprintf(text, text_bytes, "its content differs");

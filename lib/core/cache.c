@@ -23,7 +23,8 @@ struct window_cache *cache_new(struct store *store, uint32_t line)
 	struct window_cache *cache;
 
 	/* One cache a line: unsaved windows of a closed head are its newest. */
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		if (!line || cache->line != line)
 			continue;
 		cache->retired = false;
@@ -79,9 +80,8 @@ void cache_drop_window(struct store *store, struct window *window)
 
 	store->cache_used_bytes -= window_bytes(window);
 	if (window->frozen) {
-		struct window *live =
-			cache_find(cache, window->number.inode,
-				   window->number.window);
+		struct window *live = cache_find(cache, window->number.inode,
+						 window->number.window);
 		struct window **link = &live->older;
 
 		while (*link != window)
@@ -98,7 +98,8 @@ void cache_free(struct store *store, struct window_cache *cache)
 {
 	struct window *window, *next, *older;
 
-	HASH_ITER(hh, cache->windows, window, next) {
+	HASH_ITER(hh, cache->windows, window, next)
+	{
 		while ((older = window->older) != NULL) {
 			cache_mark_clean(store, older);
 			cache_drop_window(store, older);
@@ -125,7 +126,8 @@ static void evict(struct store *store)
 	struct window *window, *next;
 	unsigned looked = 0;
 
-	DL_FOREACH_SAFE2(store->lru, window, next, lru_next) {
+	DL_FOREACH_SAFE2(store->lru, window, next, lru_next)
+	{
 		if (store->cache_used_bytes <= store->config.cache_bytes ||
 		    ++looked > 256)
 			return;
@@ -146,7 +148,8 @@ const struct window *cache_find_unsaved(struct store *store, uint32_t line,
 	const struct window *best = NULL;
 	struct window_cache *cache;
 
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		const struct window *window;
 
 		if (cache->line != line || cache->dirty_count == 0)
@@ -171,7 +174,8 @@ static const struct window *find_on_path(struct store *store,
 	const struct line_limit *level;
 	struct window_cache *cache;
 
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		if (cache->dirty_count == 0)
 			continue;
 		level = line_path_find(path, cache->line);
@@ -196,7 +200,7 @@ static struct window *window_new(struct window_cache *cache, uint64_t inode,
 	window->number = (struct window_number){ inode, number };
 	window->cache = cache;
 	if (slot_count) {
-		window->slots = malloc(slot_count * sizeof(*slots));
+		window->slots = calloc(slot_count, sizeof(*slots));
 		if (!window->slots) {
 			free(window);
 			return NULL;
@@ -255,8 +259,7 @@ static int load_from_index(struct store *store, const struct line_path *path,
 	return 0;
 }
 
-static int load_once(struct view *view, struct loaded *loaded,
-		     bool *out_raced)
+static int load_once(struct view *view, struct loaded *loaded, bool *out_raced)
 {
 	struct store *store = view->store;
 	uint64_t inode = loaded->key.inode, number = loaded->key.window;
@@ -351,13 +354,13 @@ static int freeze(struct store *store, struct window *window)
 int cache_begin_change(struct view *view, struct window *window)
 {
 	struct store *store = view->store;
-	bool own = window->line == view->line &&
-		   window->gen > view->last_point;
+	bool own = window->line == view->line && window->gen > view->last_point;
 	int rc = 0;
 
 	if (window->dirty && !own)
 		rc = freeze(store, window); /* others see this version */
-	else if (window->dirty && window->checkpoint_nr != store->checkpoint_nr &&
+	else if (window->dirty &&
+		 window->checkpoint_nr != store->checkpoint_nr &&
 		 !window->saving)
 		rc = freeze(store, window); /* a checkpoint needs it */
 	if (rc < 0)

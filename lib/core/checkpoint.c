@@ -48,8 +48,8 @@ static int copy_history(struct store *store, struct saved_state *state)
 	for (i = 0; i < graph->snapshot_count; i++)
 		snapshots += graph->snapshots[i]->dirty;
 	state->lines = calloc(lines + 1, sizeof(*state->lines));
-	state->branches = calloc(graph->branch_count + 1,
-				 sizeof(*state->branches));
+	state->branches =
+		calloc(graph->branch_count + 1, sizeof(*state->branches));
 	state->snapshots = calloc(snapshots + 1, sizeof(*state->snapshots));
 	if (!state->lines || !state->branches || !state->snapshots)
 		return -ENOMEM;
@@ -80,7 +80,8 @@ static int copy_inodes(struct store *store, struct saved_state *state)
 	struct view *view;
 	int rc = 0;
 
-	DL_FOREACH2(store->views, view, next) {
+	DL_FOREACH2(store->views, view, next)
+	{
 		rc = view_keep_inode_locked(view);
 		if (rc < 0)
 			return rc;
@@ -350,8 +351,8 @@ static bool bit(const uint8_t *bits, uint32_t nr)
 	return bits[nr / 8] >> (nr % 8) & 1;
 }
 
-static int punch_segment(struct store *store, uint32_t id,
-			 const uint8_t *bits, bool wanted, uint32_t end)
+static int punch_segment(struct store *store, uint32_t id, const uint8_t *bits,
+			 bool wanted, uint32_t end)
 {
 	uint32_t block = 1, begin;
 	int rc = 0;
@@ -386,15 +387,14 @@ static void punched(struct store *store, uint32_t id)
 	mutex_unlock(&store->space.lock);
 }
 
-static void put_back_freed(struct store *store,
-			   const struct space_save *save)
+static void put_back_freed(struct store *store, const struct space_save *save)
 {
 	size_t i, j;
 
 	mutex_lock(&store->space.lock);
 	for (i = 0; i < save->count; i++) {
-		struct segment_space *segment = space_map_segment(
-			&store->space, save->segments[i].id);
+		struct segment_space *segment =
+			space_map_segment(&store->space, save->segments[i].id);
 
 		if (!segment)
 			continue;

@@ -105,8 +105,8 @@ int chunk_read(struct store *store, const struct slot *slot, void *data,
 	rc = log_read_blocks(store->log, at, is_lz4 ? stored : data, blocks);
 	if (rc < 0)
 		return rc;
-	if (block_checksum(store->seed, is_lz4 ? stored : data,
-			   stored_bytes) != slot->sum)
+	if (block_checksum(store->seed, is_lz4 ? stored : data, stored_bytes) !=
+	    slot->sum)
 		return -EUCLEAN;
 	if (!is_lz4)
 		return 0;

@@ -34,8 +34,7 @@ struct sources {
 	size_t count;
 };
 
-static int note_window(void *context, const struct record *record,
-		       bool durable)
+static int note_window(void *context, const struct record *record, bool durable)
 {
 	struct window_list *list = context;
 	struct extent_record extent;
@@ -44,7 +43,8 @@ static int note_window(void *context, const struct record *record,
 	int rc;
 
 	(void)durable;
-	if (record->type == RECORD_TYPE_RAW || record->type == RECORD_TYPE_LZ4) {
+	if (record->type == RECORD_TYPE_RAW ||
+	    record->type == RECORD_TYPE_LZ4) {
 		rc = extent_record_decode(record, &extent);
 		if (rc < 0 || extent.chunk.segment != list->segment)
 			return rc;
@@ -100,8 +100,8 @@ static int list_windows(struct store *store, uint32_t segment,
 		return rc;
 	qsort(list->numbers, list->count, sizeof(*list->numbers), by_number);
 	for (i = 0; i < list->count; i++)
-		if (kept == 0 || by_number(&list->numbers[kept - 1],
-					   &list->numbers[i]) != 0)
+		if (kept == 0 ||
+		    by_number(&list->numbers[kept - 1], &list->numbers[i]) != 0)
 			list->numbers[kept++] = list->numbers[i];
 	list->count = kept;
 	return 0;
@@ -145,8 +145,8 @@ static int visit_rows(struct store *store, uint64_t inode, uint64_t window,
 
 	if (!row || !slots)
 		return -ENOMEM;
-	while ((rc = index_window_scan(store->index, &key, row,
-				       &row_bytes)) == 0) {
+	while ((rc = index_window_scan(store->index, &key, row, &row_bytes)) ==
+	       0) {
 		bool changed = false;
 
 		if (key.inode != inode || key.window != window)
@@ -175,7 +175,8 @@ static int visit_cached(struct store *store, uint64_t inode, uint64_t number,
 	struct window *window;
 	int rc = 0;
 
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		window = cache_find(cache, inode, number);
 		for (; window && rc == 0; window = window->older) {
 			struct window_key key = { inode, number, window->line,
@@ -209,7 +210,7 @@ static int gather_version(void *context, const struct window_key *key,
 struct apply_context {
 	const struct move_record *move;
 	struct store *store;
-	uint32_t found;      /* bit i: source i was in use */
+	uint32_t found;	     /* bit i: source i was in use */
 	uint32_t still_used; /* bit i: other blocks of its chunk are */
 	struct slot old[CHUNK_BLOCKS_MAX];
 };
@@ -261,8 +262,7 @@ static int move_version(void *context, const struct window_key *key,
 
 /* A compressed chunk may be moved in parts: the last one frees it. */
 static int find_users(void *context, const struct window_key *key,
-		      struct slot *slots, size_t slot_count,
-		      bool *out_changed)
+		      struct slot *slots, size_t slot_count, bool *out_changed)
 {
 	struct apply_context *apply = context;
 	int i;
@@ -379,9 +379,9 @@ static int write_moved(struct mover *mover, struct move_record *move)
 		move->sums[0] = block_checksum(store->seed, bytes,
 					       (size_t)blocks * BLOCK_BYTES);
 	for (i = 0; !move->is_lz4 && i < blocks; i++)
-		move->sums[i] = block_checksum(
-			store->seed, bytes + (size_t)i * BLOCK_BYTES,
-			BLOCK_BYTES);
+		move->sums[i] = block_checksum(store->seed,
+					       bytes + (size_t)i * BLOCK_BYTES,
+					       BLOCK_BYTES);
 	mover->result.moved_bytes += (uint64_t)blocks * BLOCK_BYTES;
 	mover->result.saved_by_compression_bytes +=
 		(uint64_t)(move->block_count - blocks) * BLOCK_BYTES;
@@ -403,8 +403,8 @@ static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 	int rc;
 
 	for (i = 0; i < count; i++) {
-		move.source[i].at = (struct location){ slots[i].segment,
-						       slots[i].block };
+		move.source[i].at =
+			(struct location){ slots[i].segment, slots[i].block };
 		move.source[i].skip = (uint8_t)slot_skip(&slots[i]);
 		rc = chunk_read_block(store, &slots[i],
 				      mover->data + i * (size_t)BLOCK_BYTES);
@@ -496,8 +496,8 @@ static uint32_t next_candidate(struct store *store, uint32_t segment,
 }
 
 static int compact_locked(struct store *store, unsigned threshold_percent,
-			  bool dry_run, space_progress *progress,
-			  void *context, struct compact_result *result)
+			  bool dry_run, space_progress *progress, void *context,
+			  struct compact_result *result)
 	REQUIRES(store->maintenance_lock)
 {
 	AUTO_FREE struct mover *mover = calloc(1, sizeof(*mover));
@@ -514,8 +514,8 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 			  store->space.segments[store->space.count - 1]->id :
 			  0;
 	while (rc == 0 && last < segment &&
-	       (last = next_candidate(store, last, threshold_percent,
-				      &dead)) != 0) {
+	       (last = next_candidate(store, last, threshold_percent, &dead)) !=
+		       0) {
 		if (dry_run) {
 			mover->result.segments++;
 			mover->result.freed_bytes += dead;
@@ -538,8 +538,8 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 	return rc;
 }
 
-int space_compact(struct store *store, unsigned threshold_percent,
-		  bool dry_run, space_progress *progress, void *context,
+int space_compact(struct store *store, unsigned threshold_percent, bool dry_run,
+		  space_progress *progress, void *context,
 		  struct compact_result *out_result, struct failure *failure)
 {
 	int rc = store_check_writable(store, false);
@@ -547,8 +547,8 @@ int space_compact(struct store *store, unsigned threshold_percent,
 	memset(out_result, 0, sizeof(*out_result));
 	if (rc == 0) {
 		mutex_lock(&store->maintenance_lock);
-		rc = compact_locked(store, threshold_percent, dry_run,
-				    progress, context, out_result);
+		rc = compact_locked(store, threshold_percent, dry_run, progress,
+				    context, out_result);
 		mutex_unlock(&store->maintenance_lock);
 	}
 	if (rc < 0)
@@ -579,10 +579,9 @@ static bool compresses(struct mover *mover, struct window_list *list)
 			continue;
 		n = group(mover->sources.slots, mover->sources.count);
 		for (k = 0; k < n; k++)
-			if (chunk_read_block(store, &mover->sources.slots[k],
-					     mover->data +
-						     k * (size_t)BLOCK_BYTES) <
-			    0)
+			if (chunk_read_block(
+				    store, &mover->sources.slots[k],
+				    mover->data + k * (size_t)BLOCK_BYTES) < 0)
 				return false;
 		k = n > 1 ? chunk_compress(mover->data, n, mover->stored) : 0;
 		raw += n;

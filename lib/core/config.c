@@ -17,8 +17,9 @@ static const struct key {
 	const char *help;
 } keys[] = {
 	{ "compress", VALUE_COMPRESS, offsetof(struct store_config, compress),
-	  0, 0, "idle: cold data in the background; inline: on the way in; "
-		"off" },
+	  0, 0,
+	  "idle: cold data in the background; inline: on the way in; "
+	  "off" },
 	{ "cache", VALUE_SIZE, offsetof(struct store_config, cache_bytes),
 	  8 << 20, UINT64_C(16) << 30, "memory for the block map" },
 	{ "reserve", VALUE_SIZE, offsetof(struct store_config, reserve_bytes),
@@ -37,8 +38,8 @@ static const struct key {
 	{ "snapshot.every", VALUE_DURATION,
 	  offsetof(struct store_config, snapshot_every_ns), 0, INT64_MAX,
 	  "automatic snapshots of what changed; off: none" },
-	{ "keep.last", VALUE_COUNT, offsetof(struct store_config, keep_last),
-	  0, UINT32_MAX, "automatic snapshots kept: the newest N" },
+	{ "keep.last", VALUE_COUNT, offsetof(struct store_config, keep_last), 0,
+	  UINT32_MAX, "automatic snapshots kept: the newest N" },
 	{ "keep.hourly", VALUE_COUNT,
 	  offsetof(struct store_config, keep_hourly), 0, UINT32_MAX,
 	  "... the last of each of N hours" },
@@ -97,8 +98,7 @@ static int scaled(const char *number, const char *end, uint64_t unit,
 			scale *= 10;
 		}
 	}
-	value = value * unit +
-		(unsigned __int128)fraction * unit / scale;
+	value = value * unit + (unsigned __int128)fraction * unit / scale;
 	if (value > UINT64_MAX)
 		return -ERANGE;
 	*out = (uint64_t)value;
@@ -203,8 +203,8 @@ static int set_compress(struct store_config *config, const char *value,
 			   "compress is one of idle, inline, off");
 }
 
-int config_set(struct store_config *config, const char *name,
-	       const char *value, struct failure *failure)
+int config_set(struct store_config *config, const char *name, const char *value,
+	       struct failure *failure)
 {
 	const struct key *key = find_key(name, failure);
 	char *field;
@@ -223,14 +223,13 @@ int config_set(struct store_config *config, const char *name,
 		rc = size_parse(value, &number, failure);
 	else if (strspn(value, "0123456789") != strlen(value) ||
 		 scaled(value, value + strlen(value), 1, &number) < 0)
-		rc = failure_set(failure, FAILURE_USAGE, value,
-				 "is no number");
+		rc = failure_set(failure, FAILURE_USAGE, value, "is no number");
 	if (rc < 0)
 		return rc;
 	if (number < key->least || number > key->most)
 		return failure_set(failure, FAILURE_USAGE, value,
-				   "%s must be between %" PRIu64
-				   " and %" PRIu64 "%s",
+				   "%s must be between %" PRIu64 " and %" PRIu64
+				   "%s",
 				   name, key->least, key->most,
 				   key->type == VALUE_SIZE     ? " bytes" :
 				   key->type == VALUE_DURATION ? " ns" :
@@ -286,9 +285,10 @@ static void write_value(const struct store_config *config,
 	uint64_t number;
 	uint32_t count;
 
-	memcpy(&number, field, sizeof(number) <= sizeof(*config) - key->offset ?
-				       sizeof(number) :
-				       sizeof(count));
+	memcpy(&number, field,
+	       sizeof(number) <= sizeof(*config) - key->offset ?
+		       sizeof(number) :
+		       sizeof(count));
 	memcpy(&count, field, sizeof(count));
 	switch (key->type) {
 	case VALUE_COMPRESS:

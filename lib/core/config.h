@@ -18,15 +18,15 @@ enum compress_mode {
 };
 
 struct store_config {
-	enum compress_mode compress;  /* compress = idle|inline|off */
-	uint64_t cache_bytes;         /* cache = 48MiB (8 MiB .. 16 GiB) */
-	uint64_t reserve_bytes;       /* reserve = 64MiB kept free on the host */
+	enum compress_mode compress; /* compress = idle|inline|off */
+	uint64_t cache_bytes;	     /* cache = 48MiB (8 MiB .. 16 GiB) */
+	uint64_t reserve_bytes;	     /* reserve = 64MiB kept free on the host */
 	uint64_t checkpoint_log_bytes; /* checkpoint.log = 256MiB */
-	uint64_t checkpoint_every_ns; /* checkpoint.every = 5s */
-	uint64_t trash_keep_ns;       /* trash.keep = 24h */
-	uint64_t snapshot_every_ns;   /* snapshot.every = off (0) | 10s | 1h */
-	uint32_t keep_last;           /* keep.last, ...: 0 keeps none by */
-	uint32_t keep_hourly;         /*  that rule; all zero: keep all */
+	uint64_t checkpoint_every_ns;  /* checkpoint.every = 5s */
+	uint64_t trash_keep_ns;	       /* trash.keep = 24h */
+	uint64_t snapshot_every_ns;    /* snapshot.every = off (0) | 10s | 1h */
+	uint32_t keep_last;	       /* keep.last, ...: 0 keeps none by */
+	uint32_t keep_hourly;	       /*  that rule; all zero: keep all */
 	uint32_t keep_daily;
 	uint32_t keep_weekly;
 	uint32_t keep_monthly;

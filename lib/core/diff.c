@@ -94,7 +94,8 @@ static int emit(struct differ *differ)
 static const struct slot *slot_of(const struct slot *slots, unsigned count,
 				  unsigned *i, unsigned block)
 {
-	while (*i < count && (unsigned)slots[*i].first + slots[*i].count <= block)
+	while (*i < count &&
+	       (unsigned)slots[*i].first + slots[*i].count <= block)
 		(*i)++;
 	return *i < count && slots[*i].first <= block ? &slots[*i] : NULL;
 }
@@ -118,16 +119,16 @@ static int compare_window(struct differ *differ, uint64_t number)
 		rc = file_map_window(view_image(differ->from), number,
 				     differ->from_slots, &from_count);
 	for (block = 0; block < WINDOW_BLOCKS && rc == 0; block++) {
-		const struct slot *from = slot_of(differ->from_slots,
-						  from_count, &i, block);
+		const struct slot *from =
+			slot_of(differ->from_slots, from_count, &i, block);
 		const struct slot *to =
 			slot_of(differ->to_slots, to_count, &j, block);
-		uint64_t at = number * WINDOW_BYTES +
-			      (uint64_t)block * BLOCK_BYTES;
-		enum extent_kind kind =
-			!to ? EXTENT_KIND_BASE :
-			to->kind == SLOT_KIND_ZERO ? EXTENT_KIND_ZERO :
-						     EXTENT_KIND_DATA;
+		uint64_t at =
+			number * WINDOW_BYTES + (uint64_t)block * BLOCK_BYTES;
+		enum extent_kind kind = !to ? EXTENT_KIND_BASE :
+					to->kind == SLOT_KIND_ZERO ?
+					      EXTENT_KIND_ZERO :
+					      EXTENT_KIND_DATA;
 		struct diff_extent *run = &differ->run;
 
 		if (same(from, to))

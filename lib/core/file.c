@@ -101,8 +101,7 @@ static int read_raw_run(struct store *store, const struct slot *slots,
 	int rc = log_read_blocks(store->log, at, data, count);
 
 	for (i = 0; rc == 0 && i < count; i++)
-		if (block_checksum(store->seed,
-				   data + (size_t)i * BLOCK_BYTES,
+		if (block_checksum(store->seed, data + (size_t)i * BLOCK_BYTES,
 				   BLOCK_BYTES) != slots[i].sum)
 			rc = -EUCLEAN;
 	return rc;
@@ -132,8 +131,7 @@ static void advise(struct store *store, const struct mapped *mapped)
 
 /* Whole blocks [begin, end) of one window. */
 static int read_mapped(struct file *file, uint64_t number, unsigned begin,
-		       unsigned end, const struct mapped *mapped,
-		       uint8_t *data)
+		       unsigned end, const struct mapped *mapped, uint8_t *data)
 {
 	struct store *store = file->view->store;
 	uint64_t window_bytes_at = number * WINDOW_BYTES;
@@ -147,11 +145,10 @@ static int read_mapped(struct file *file, uint64_t number, unsigned begin,
 
 		if (i == mapped->count || slot->first > block) {
 			stop = i == mapped->count ? end : slot->first;
-			rc = read_base(file,
-				       window_bytes_at +
-					       (uint64_t)block * BLOCK_BYTES,
-				       here,
-				       (size_t)(stop - block) * BLOCK_BYTES);
+			rc = read_base(
+				file,
+				window_bytes_at + (uint64_t)block * BLOCK_BYTES,
+				here, (size_t)(stop - block) * BLOCK_BYTES);
 			block = stop;
 			continue;
 		}

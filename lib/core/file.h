@@ -29,8 +29,7 @@ struct file;
  * with a reference. Errors: not_found.
  */
 NODISCARD int view_open_branch(struct store *store, const char *branch,
-			       struct view **out_view,
-			       struct failure *failure);
+			       struct view **out_view, struct failure *failure);
 /* A snapshot, by name or id; read-only. Keeps it from being purged. */
 NODISCARD int view_open_snapshot(struct store *store, uint32_t snapshot_id,
 				 struct view **out_view,

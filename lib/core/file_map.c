@@ -69,8 +69,8 @@ static int change_window(struct file *file, struct window *window,
 		return rc;
 	bytes = window_bytes(window);
 	drop->window = window;
-	rc = window_replace(window, begin, end, slots, slot_count,
-			    note_dropped, drop);
+	rc = window_replace(window, begin, end, slots, slot_count, note_dropped,
+			    drop);
 	if (rc < 0)
 		return rc;
 	free_dropped(drop);
@@ -118,8 +118,7 @@ static void own_row(struct file *file) REQUIRES(file->view->store->order_lock)
 	struct view *view = file->view;
 	struct branch *branch = graph_branch(&view->store->graph, view->branch);
 
-	if (file->row.line != view->line ||
-	    file->row.gen <= view->last_point) {
+	if (file->row.line != view->line || file->row.gen <= view->last_point) {
 		file->row.line = view->line;
 		file->row.gen = view->gen;
 	}
@@ -229,14 +228,12 @@ int file_apply_zero_locked(struct file *file, uint64_t first_block,
 }
 
 /* The next window at or after number that may hold anything. */
-static int next_window(struct file *file, uint64_t number,
-		       uint64_t *out_number)
+static int next_window(struct file *file, uint64_t number, uint64_t *out_number)
 {
 	struct store *store = file->view->store;
 	uint64_t found = UINT64_MAX;
 	struct window_cache *cache;
-	int rc = index_window_number(store->index, file->inode, number,
-				     &found);
+	int rc = index_window_number(store->index, file->inode, number, &found);
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
@@ -268,10 +265,10 @@ static int cut_slots(struct file *file, uint64_t first_block)
 	int rc;
 
 	while ((rc = next_window(file, number, &number)) == 0) {
-		unsigned begin = number == first_block / WINDOW_BLOCKS ?
-					 (unsigned)(first_block %
-						    WINDOW_BLOCKS) :
-					 0;
+		unsigned begin =
+			number == first_block / WINDOW_BLOCKS ?
+				(unsigned)(first_block % WINDOW_BLOCKS) :
+				0;
 		const struct window *window;
 		bool empty;
 
@@ -280,8 +277,8 @@ static int cut_slots(struct file *file, uint64_t first_block)
 			return rc;
 		mutex_lock(&store->map_lock);
 		window = cache_find(file->view->cache, file->inode, number);
-		empty = window && window_search(window, begin) ==
-					  window->slot_count;
+		empty = window &&
+			window_search(window, begin) == window->slot_count;
 		mutex_unlock(&store->map_lock);
 		if (!empty)
 			rc = file_apply_slots_locked(file, number, NULL, 0,
@@ -297,8 +294,7 @@ int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
 {
 	struct store *store = file->view->store;
 	uint64_t old_bytes = file->row.size_bytes;
-	struct branch *branch =
-		graph_branch(&store->graph, file->view->branch);
+	struct branch *branch = graph_branch(&store->graph, file->view->branch);
 
 	file_touch_locked(file);
 	mutex_lock(&store->map_lock);

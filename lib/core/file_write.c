@@ -52,8 +52,7 @@ static int check(struct file *file, bool user_data)
 	return store_check_writable(file->view->store, user_data);
 }
 
-static int append_extent_locked(struct file *file,
-				struct extent_record *extent,
+static int append_extent_locked(struct file *file, struct extent_record *extent,
 				enum record_type type)
 	REQUIRES(file->view->store->order_lock)
 {
@@ -174,9 +173,9 @@ static int write_raw(struct file *file, uint64_t first_block,
 	if (rc < 0)
 		return rc;
 	for (i = 0; i < block_count; i++)
-		extent.sums[i] = block_checksum(
-			store->seed, data + (size_t)i * BLOCK_BYTES,
-			BLOCK_BYTES);
+		extent.sums[i] = block_checksum(store->seed,
+						data + (size_t)i * BLOCK_BYTES,
+						BLOCK_BYTES);
 	rc = log_write_blocks(store->log, extent.chunk, data, block_count);
 	if (rc < 0)
 		return rc;

@@ -59,8 +59,8 @@ static void take_out(void **items, size_t *count, uint32_t id)
 	(*count)--;
 }
 
-static int add(void ***items, size_t *count, size_t *capacity,
-	       const void *row, size_t row_bytes, size_t item_bytes)
+static int add(void ***items, size_t *count, size_t *capacity, const void *row,
+	       size_t row_bytes, size_t item_bytes)
 {
 	void *item;
 
@@ -183,8 +183,8 @@ int graph_add_hold(struct graph *graph, const struct hold_row *row)
 	if (graph->hold_count == graph->hold_capacity) {
 		size_t capacity =
 			graph->hold_capacity ? graph->hold_capacity * 2 : 8;
-		void *grown = realloc(graph->holds,
-				      capacity * sizeof(*graph->holds));
+		void *grown =
+			realloc(graph->holds, capacity * sizeof(*graph->holds));
 
 		if (!grown)
 			return -ENOMEM;
@@ -305,8 +305,7 @@ uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
 		const struct snapshot_row *row = &graph->snapshots[i]->row;
 
 		if (row->line == line_id && row->gen <= limit &&
-		    row->gen > last &&
-		    row->state != SNAPSHOT_STATE_DELETING)
+		    row->gen > last && row->state != SNAPSHOT_STATE_DELETING)
 			last = row->gen;
 	}
 	for (i = 0; line && line->child_count && i < graph->line_count; i++) {

@@ -34,7 +34,7 @@ struct line {
 struct branch {
 	struct branch_row row;
 	bool dirty;
-	struct view *head; /* open, or NULL */
+	struct view *head;   /* open, or NULL */
 	uint64_t size_bytes; /* of the image, or BRANCH_SIZE_UNKNOWN */
 };
 
@@ -93,8 +93,7 @@ NODISCARD int graph_add_operation(struct graph *graph, uint64_t id,
 void graph_remove_line(struct graph *graph, uint32_t id);
 void graph_remove_branch(struct graph *graph, uint32_t id);
 void graph_remove_snapshot(struct graph *graph, uint32_t id);
-void graph_remove_hold(struct graph *graph, uint32_t snapshot,
-		       const char *tag);
+void graph_remove_hold(struct graph *graph, uint32_t snapshot, const char *tag);
 
 /* The path of a view at (line, gen). NULL: no memory. */
 struct line_path *graph_path(const struct graph *graph, uint32_t line,

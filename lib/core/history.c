@@ -9,9 +9,8 @@
 #include "history_impl.h"
 
 /* What every operation does after it was logged: rule 5 for metadata. */
-static int finish(struct store *store, int rc, uint64_t lsn,
-		  const char *object, const char *what,
-		  struct failure *failure)
+static int finish(struct store *store, int rc, uint64_t lsn, const char *object,
+		  const char *what, struct failure *failure)
 {
 	if (rc == 0)
 		rc = log_sync(store->log, lsn);
@@ -77,8 +76,7 @@ static int find_branch_locked(struct store *store, const char *name,
 
 static int find_live_locked(struct store *store, uint32_t id,
 			    struct snapshot **out_snapshot,
-			    struct failure *failure)
-	REQUIRES(store->order_lock)
+			    struct failure *failure) REQUIRES(store->order_lock)
 {
 	struct snapshot *snapshot = graph_snapshot(&store->graph, id);
 
@@ -107,8 +105,9 @@ static int snapshot_locked(struct store *store, const char *branch_name,
 	if (graph_snapshot_named(&store->graph, name)) {
 		failure_set(failure, FAILURE_EXISTS, name,
 			    "a snapshot of this name exists");
-		failure_hint(failure, "choose another name, or delete it with "
-				      "'cowd snapshot delete %s@%s'",
+		failure_hint(failure,
+			     "choose another name, or delete it with "
+			     "'cowd snapshot delete %s@%s'",
 			     store->path, name);
 		return -EEXIST;
 	}
@@ -209,10 +208,9 @@ int history_set_snapshot_state(struct store *store, uint32_t id,
 int history_delete_snapshot(struct store *store, uint32_t id, bool now,
 			    const struct actor *actor, struct failure *failure)
 {
-	return history_set_snapshot_state(store, id,
-					  now ? SNAPSHOT_STATE_DELETING :
-						SNAPSHOT_STATE_TRASH,
-					  0, actor, failure);
+	return history_set_snapshot_state(
+		store, id, now ? SNAPSHOT_STATE_DELETING : SNAPSHOT_STATE_TRASH,
+		0, actor, failure);
 }
 
 static int rename_snapshot_locked(struct store *store, uint32_t id,
@@ -263,8 +261,7 @@ int history_rename_snapshot(struct store *store, uint32_t id, const char *name,
 					       failure);
 }
 
-static bool hold_exists(const struct graph *graph, uint32_t id,
-			const char *tag)
+static bool hold_exists(const struct graph *graph, uint32_t id, const char *tag)
 {
 	size_t i;
 
@@ -303,9 +300,9 @@ static int hold_locked(struct store *store, uint32_t id, const char *tag,
 	return history_log_locked(store, &record, lsn);
 }
 
-int history_set_hold(struct store *store, uint32_t snapshot_id,
-		     const char *tag, bool hold, uint64_t undoes,
-		     const struct actor *actor, struct failure *failure)
+int history_set_hold(struct store *store, uint32_t snapshot_id, const char *tag,
+		     bool hold, uint64_t undoes, const struct actor *actor,
+		     struct failure *failure)
 {
 	uint64_t lsn;
 	int rc = history_check_name(tag, failure);
@@ -455,10 +452,9 @@ static int clone_locked(struct store *store, const char *branch_name,
 	return history_log_locked(store, &record, lsn);
 }
 
-int history_clone(struct store *store, const char *branch,
-		  uint32_t snapshot_id, const char *name,
-		  const struct actor *actor, struct branch_info *out_info,
-		  struct failure *failure)
+int history_clone(struct store *store, const char *branch, uint32_t snapshot_id,
+		  const char *name, const struct actor *actor,
+		  struct branch_info *out_info, struct failure *failure)
 {
 	uint64_t lsn;
 	int rc = history_check_name(name, failure);
@@ -512,10 +508,9 @@ static int check_branch_unused(struct store *store, struct branch *branch,
 	return 0;
 }
 
-static int branch_state_locked(struct store *store, uint32_t id,
-			       uint32_t state, uint64_t undoes,
-			       const struct actor *actor, uint64_t *lsn,
-			       struct failure *failure)
+static int branch_state_locked(struct store *store, uint32_t id, uint32_t state,
+			       uint64_t undoes, const struct actor *actor,
+			       uint64_t *lsn, struct failure *failure)
 	REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch(&store->graph, id);
@@ -567,10 +562,10 @@ int history_delete_branch(struct store *store, const char *name, bool now,
 
 	if (rc < 0)
 		return rc;
-	return history_set_branch_state(
-		store, info.id,
-		now ? BRANCH_STATE_DELETING : BRANCH_STATE_TRASH, 0, actor,
-		failure);
+	return history_set_branch_state(store, info.id,
+					now ? BRANCH_STATE_DELETING :
+					      BRANCH_STATE_TRASH,
+					0, actor, failure);
 }
 
 static int rename_branch_locked(struct store *store, const char *name,
@@ -694,9 +689,8 @@ int history_resize_undoing(struct store *store, const char *branch,
 	return rc;
 }
 
-int history_resize(struct store *store, const char *branch,
-		   uint64_t size_bytes, const struct actor *actor,
-		   struct failure *failure)
+int history_resize(struct store *store, const char *branch, uint64_t size_bytes,
+		   const struct actor *actor, struct failure *failure)
 {
 	return history_resize_undoing(store, branch, size_bytes, 0, actor,
 				      failure);

@@ -20,13 +20,13 @@ struct actor {
 
 enum snapshot_state {
 	SNAPSHOT_STATE_LIVE,
-	SNAPSHOT_STATE_TRASH,    /* deleted; undo brings it back until gc */
+	SNAPSHOT_STATE_TRASH,	 /* deleted; undo brings it back until gc */
 	SNAPSHOT_STATE_DELETING, /* rows are being dropped */
 };
 
 enum snapshot_kind {
 	SNAPSHOT_KIND_MANUAL,
-	SNAPSHOT_KIND_AUTO,     /* by policy; pruned by it */
+	SNAPSHOT_KIND_AUTO,	/* by policy; pruned by it */
 	SNAPSHOT_KIND_ROLLBACK, /* the head that a rollback left */
 };
 
@@ -42,11 +42,11 @@ struct snapshot_info {
 	int64_t created_ns;
 	int64_t deleted_ns; /* 0: not in the trash */
 	uint64_t size_bytes;
-	uint64_t refer_bytes;   /* store bytes that it reaches */
+	uint64_t refer_bytes;	/* store bytes that it reaches */
 	uint64_t written_bytes; /* stored since its parent */
 	char note[STORE_NOTE_BYTES_MAX + 1];
 	uint32_t hold_count;
-	uint32_t clone_count;   /* lines that start here */
+	uint32_t clone_count; /* lines that start here */
 };
 
 struct branch_info {
@@ -59,7 +59,7 @@ struct branch_info {
 	uint64_t size_bytes;
 	uint64_t refer_bytes;
 	uint64_t written_bytes; /* since the last snapshot */
-	bool changed;           /* anything since the last snapshot */
+	bool changed;		/* anything since the last snapshot */
 	uint32_t snapshot_count;
 };
 
@@ -91,7 +91,7 @@ struct operation_info {
 	int64_t time_ns;
 	uint32_t uid;
 	uint64_t undoes; /* id of the operation that this one reverted, or 0 */
-	bool undone;     /* a later one reverted it */
+	bool undone;	 /* a later one reverted it */
 	char text[2048]; /* "rollback main to @s1, kept @rollback-..." */
 };
 
@@ -152,7 +152,7 @@ NODISCARD int history_release(struct store *store, uint32_t snapshot_id,
 
 struct rollback_result {
 	uint64_t operation_id;
-	bool kept;                   /* the old head had changes */
+	bool kept;		      /* the old head had changes */
 	struct snapshot_info kept_as; /* valid if kept */
 };
 

@@ -139,7 +139,9 @@ static int apply_clone(struct store *store, const struct history_record *h)
 		.gen = h->gen,
 		.state = BRANCH_STATE_LIVE,
 		.parent_snapshot = h->snapshot,
-		.parent_branch = at ? at->row.branch : from ? from->row.id : 0,
+		.parent_branch = at   ? at->row.branch :
+				 from ? from->row.id :
+					0,
 		.created_ns = h->time_ns,
 		.refer_blocks = at   ? at->row.refer_blocks :
 				from ? from->row.refer_blocks :
@@ -186,8 +188,7 @@ static void forget_equality(struct store *store,
 
 	for (i = 0; i < graph->branch_count; i++) {
 		struct branch *branch = graph->branches[i];
-		const struct line *line =
-			graph_line(graph, branch->row.line);
+		const struct line *line = graph_line(graph, branch->row.line);
 
 		if (branch->row.line != gone->line &&
 		    (!line || line->row.parent != gone->line ||
@@ -208,8 +209,8 @@ static int apply_snapshot_state(struct store *store,
 	if (snapshot->row.state == SNAPSHOT_STATE_DELETING)
 		return 0;
 	snapshot->row.state = h->state;
-	snapshot->row.deleted_ns =
-		h->state == SNAPSHOT_STATE_LIVE ? 0 : h->time_ns;
+	snapshot->row.deleted_ns = h->state == SNAPSHOT_STATE_LIVE ? 0 :
+								     h->time_ns;
 	if (h->state != SNAPSHOT_STATE_LIVE)
 		forget_equality(store, &snapshot->row);
 	if (h->state == SNAPSHOT_STATE_DELETING) {
@@ -228,8 +229,7 @@ static int apply_branch_state(struct store *store,
 	if (!branch || branch->row.state == BRANCH_STATE_DELETING)
 		return 0;
 	branch->row.state = h->state;
-	branch->row.deleted_ns =
-		h->state == BRANCH_STATE_LIVE ? 0 : h->time_ns;
+	branch->row.deleted_ns = h->state == BRANCH_STATE_LIVE ? 0 : h->time_ns;
 	if (h->state == BRANCH_STATE_DELETING)
 		atomic_store(&store->reap_pending, true);
 	branch->dirty = true;
@@ -247,12 +247,11 @@ static int apply_rename(struct store *store, const struct history_record *h)
 		strcpy_bounded(branch->row.name, h->name,
 			       sizeof(branch->row.name));
 		branch->dirty = true;
-	return 0;
+		return 0;
 	}
 	if (!snapshot)
 		return 0;
-	strcpy_bounded(snapshot->row.name, h->name,
-		       sizeof(snapshot->row.name));
+	strcpy_bounded(snapshot->row.name, h->name, sizeof(snapshot->row.name));
 	snapshot->dirty = true;
 	return 0;
 }
@@ -271,10 +270,9 @@ static int apply_hold(struct store *store, const struct history_record *h)
 		if (rc < 0)
 			return rc;
 	}
-	change = change_add(&store->changes,
-			    h->op == HISTORY_OP_HOLD ? CHANGE_HOLD :
-						       CHANGE_HOLD_DELETE,
-			    0);
+	change = change_add(
+		&store->changes,
+		h->op == HISTORY_OP_HOLD ? CHANGE_HOLD : CHANGE_HOLD_DELETE, 0);
 	if (!change)
 		return -ENOMEM;
 	change->hold = row;

@@ -106,8 +106,7 @@ static void fill_parents(const struct graph *graph, struct snapshot_info *list,
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		const struct snapshot *self =
-			graph_snapshot(graph, list[i].id);
+		const struct snapshot *self = graph_snapshot(graph, list[i].id);
 		size_t j = i;
 
 		while (j-- > 0) {
@@ -122,8 +121,8 @@ static void fill_parents(const struct graph *graph, struct snapshot_info *list,
 			break;
 		}
 		if (!list[i].parent_id) {
-			const struct snapshot *parent = parent_of(
-				graph, self->row.line, self->row.gen);
+			const struct snapshot *parent =
+				parent_of(graph, self->row.line, self->row.gen);
 
 			if (!parent)
 				continue;
@@ -368,9 +367,9 @@ static void describe(const struct graph *graph, const struct history_record *h,
 			 h->kept_snapshot ? ", kept @" : "",
 			 h->kept_snapshot ? h->name : "");
 	else if (kind == OPERATION_SNAPSHOT_CREATE)
-		snprintf(text, text_bytes, "%s %s@%s%s%s%s", word,
-			 h->old_name, h->name, h->note[0] ? "  \"" : "",
-			 h->note, h->note[0] ? "\"" : "");
+		snprintf(text, text_bytes, "%s %s@%s%s%s%s", word, h->old_name,
+			 h->name, h->note[0] ? "  \"" : "", h->note,
+			 h->note[0] ? "\"" : "");
 	else if (kind == OPERATION_SNAPSHOT_RENAME ||
 		 kind == OPERATION_BRANCH_RENAME)
 		snprintf(text, text_bytes, "%s %s to %s", word, h->old_name,
@@ -382,9 +381,8 @@ static void describe(const struct graph *graph, const struct history_record *h,
 		snprintf(text, text_bytes, "%s %s%s to %s", word,
 			 h->snapshot ? "@" : "", h->old_name, h->name);
 	else if (kind == OPERATION_RESIZE)
-		snprintf(text, text_bytes,
-			 "%s %s from %s to %" PRIu64 " bytes", word, h->name,
-			 h->note, h->size_bytes);
+		snprintf(text, text_bytes, "%s %s from %s to %" PRIu64 " bytes",
+			 word, h->name, h->note, h->size_bytes);
 	else
 		snprintf(text, text_bytes, "%s %s%s", word,
 			 h->snapshot ? "@" : "", h->name);
@@ -424,7 +422,8 @@ int history_operations(struct store *store, size_t most,
 	list = calloc(count + 1, sizeof(*list));
 	for (i = 0; list && i < count; i++)
 		history_fill_operation(
-			graph, &graph->operations[graph->operation_count - 1 - i],
+			graph,
+			&graph->operations[graph->operation_count - 1 - i],
 			&list[i]);
 	mutex_unlock(&store->order_lock);
 	if (!list)

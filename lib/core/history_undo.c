@@ -131,8 +131,8 @@ static int undo_resize(struct store *store, const struct undo *undo,
 	if (undo->record.snapshot)
 		return history_rollback_undoing(store, result->branch,
 						undo->record.snapshot, NULL,
-						undo->info.id, actor,
-						&rollback, failure);
+						undo->info.id, actor, &rollback,
+						failure);
 	return history_resize_undoing(store, result->branch, old_bytes,
 				      undo->info.id, actor, failure);
 }
@@ -155,9 +155,8 @@ static int revert(struct store *store, const struct undo *undo,
 						  SNAPSHOT_STATE_LIVE, id,
 						  actor, failure);
 	case OPERATION_SNAPSHOT_RENAME:
-		return history_rename_snapshot_undoing(store, h->snapshot,
-						       h->old_name, id, actor,
-						       failure);
+		return history_rename_snapshot_undoing(
+			store, h->snapshot, h->old_name, id, actor, failure);
 	case OPERATION_HOLD:
 	case OPERATION_RELEASE:
 		return history_set_hold(store, h->snapshot, h->name,
@@ -175,9 +174,8 @@ static int revert(struct store *store, const struct undo *undo,
 						BRANCH_STATE_LIVE, id, actor,
 						failure);
 	case OPERATION_BRANCH_RENAME:
-		return history_rename_branch_undoing(store, h->name,
-						     h->old_name, id, actor,
-						     failure);
+		return history_rename_branch_undoing(
+			store, h->name, h->old_name, id, actor, failure);
 	case OPERATION_RESIZE:
 		return undo_resize(store, undo, actor, result, failure);
 	case OPERATION_PURGE:

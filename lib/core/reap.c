@@ -42,8 +42,7 @@ static int decode(struct reaper *reaper, const struct window_key *key,
 		  size_t row_bytes, struct version *version)
 {
 	int rc = window_decode(reaper->store->seed, key, reaper->bytes,
-			       row_bytes, version->slots,
-			       &version->slot_count);
+			       row_bytes, version->slots, &version->slot_count);
 
 	version->key = *key;
 	if (rc < 0)
@@ -61,7 +60,8 @@ static bool next_unsaved(struct store *store, uint32_t line, uint32_t gen,
 	struct window_cache *cache;
 
 	mutex_lock(&store->map_lock);
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		if (cache->line != line || cache->dirty_count == 0)
 			continue;
 		window = cache_find(cache, key->inode, key->window);
@@ -164,8 +164,7 @@ static bool snapshot_between(const struct graph *graph, uint32_t line,
 		const struct snapshot_row *row = &graph->snapshots[i]->row;
 
 		if (row->line == line && row->gen >= gen_begin &&
-		    row->gen < gen_end &&
-		    row->state != SNAPSHOT_STATE_DELETING)
+		    row->gen < gen_end && row->state != SNAPSHOT_STATE_DELETING)
 			return true;
 	}
 	return false;
@@ -314,8 +313,7 @@ static int reap_row(struct reaper *reaper, const struct window_key *key)
 		rc = decode(reaper, key, row_bytes, &reaper->row);
 	if (rc < 0)
 		return rc;
-	rc = next_version(reaper, key->line, key->gen + 1, key,
-			  &reaper->other);
+	rc = next_version(reaper, key->line, key->gen + 1, key, &reaper->other);
 	if (rc == 0) {
 		end = reaper->other.key.gen;
 		subtract(&reaper->row, &reaper->other);
@@ -486,7 +484,8 @@ static int hand_down(struct reaper *reaper, const struct window_key *key,
 		return rc;
 	mutex_lock(&store->map_lock);
 	cache_note_change(store, key->inode, key->window);
-	DL_FOREACH2(store->caches, cache, next) {
+	DL_FOREACH2(store->caches, cache, next)
+	{
 		window = cache_find(cache, key->inode, key->window);
 		for (; window; window = window->older)
 			if (window->line == key->line)
@@ -506,9 +505,8 @@ static int hand_down_all(struct reaper *reaper, uint32_t line, uint32_t child)
 	if (!keys)
 		return -ENOMEM;
 	while (count == BATCH_KEYS && rc == 0) {
-		count = index_windows_of_line(store->index, line, 0,
-					      UINT32_MAX, keys, BATCH_KEYS,
-					      cursor);
+		count = index_windows_of_line(store->index, line, 0, UINT32_MAX,
+					      keys, BATCH_KEYS, cursor);
 		if (count < 0)
 			return count;
 		for (i = 0; i < count && rc == 0; i++) {
@@ -528,8 +526,8 @@ static void relabel_views(struct store *store, uint32_t line, uint32_t child)
 
 	mutex_lock(&store->map_lock);
 	DL_FOREACH2(store->views, view, next)
-		if (view->image.row.line == line)
-			view->image.row.line = child;
+	if (view->image.row.line == line)
+		view->image.row.line = child;
 	mutex_unlock(&store->map_lock);
 	for (pending = store->pending_inodes; pending; pending = pending->next)
 		if (pending->row.line == line)
@@ -632,8 +630,7 @@ static int reap_one(struct reaper *reaper)
 	if (snapshot.id)
 		unsaved = has_unsaved(store, snapshot.line, snapshot.gen);
 	else if (branch.id || line.id)
-		unsaved = has_unsaved(store,
-				      branch.id ? branch.line : line.id,
+		unsaved = has_unsaved(store, branch.id ? branch.line : line.id,
 				      UINT32_MAX);
 	mutex_unlock(&store->order_lock);
 	if (unsaved)

@@ -176,8 +176,7 @@ static int apply(void *context, const struct record *record, bool durable)
 
 /* Heads that only the replay opened are closed again; their rows wait for
  * the checkpoint that follows. */
-static int close_heads_locked(struct store *store)
-	REQUIRES(store->order_lock)
+static int close_heads_locked(struct store *store) REQUIRES(store->order_lock)
 {
 	int rc = 0;
 
@@ -208,8 +207,7 @@ static int explain(struct store *store, int rc,
 	return rc;
 }
 
-int store_recover(struct store *store, bool was_clean,
-		  struct failure *failure)
+int store_recover(struct store *store, bool was_clean, struct failure *failure)
 {
 	AUTO_FREE struct replay *replay = calloc(1, sizeof(*replay));
 	struct log_replay_result result = { 0 };

@@ -123,8 +123,7 @@ static void add_viewer(struct audience *audience, struct viewer *viewer)
 		audience->trash++;
 	else
 		audience->live++;
-	audience->only =
-		audience->live + audience->trash == 1 ? viewer : NULL;
+	audience->only = audience->live + audience->trash == 1 ? viewer : NULL;
 }
 
 /* Viewers on the line with gen in [begin, end]; end UINT32_MAX has heads. */
@@ -224,9 +223,9 @@ static void count_version(struct walk *walk, size_t nr)
 	for (i = 0; i < version->slot_count; i++) {
 		const struct slot *slot = &version->slots[i];
 		struct audience audience = walk->audiences[nr];
-		bool first = slot->kind != SLOT_KIND_ZERO &&
-			     !window_uses_chunk(version->slots, (unsigned)i,
-						slot);
+		bool first =
+			slot->kind != SLOT_KIND_ZERO &&
+			!window_uses_chunk(version->slots, (unsigned)i, slot);
 
 		for (j = 0; j < nr && first; j++)
 			first = !window_uses_chunk(
@@ -248,8 +247,8 @@ static int count_window(struct walk *walk)
 {
 	size_t i;
 
-	walk->audiences = calloc(walk->version_count + 1,
-				 sizeof(*walk->audiences));
+	walk->audiences =
+		calloc(walk->version_count + 1, sizeof(*walk->audiences));
 	if (!walk->audiences)
 		return -ENOMEM;
 	for (i = 0; i < walk->version_count; i++) {
@@ -277,9 +276,9 @@ static int add_version(struct walk *walk, const struct window_key *key,
 	struct version *version;
 
 	if (walk->version_count == walk->version_capacity) {
-		size_t capacity =
-			walk->version_capacity ? walk->version_capacity * 2 :
-						 16;
+		size_t capacity = walk->version_capacity ?
+					  walk->version_capacity * 2 :
+					  16;
 		void *grown = realloc(walk->versions,
 				      capacity * sizeof(*walk->versions));
 
@@ -311,8 +310,8 @@ static int walk_rows(struct walk *walk)
 		return -ENOMEM;
 	while ((rc = index_window_scan(walk->store->index, &key, row,
 				       &row_bytes)) == 0) {
-		if (walk->version_count && (key.inode != last.inode ||
-					    key.window != last.window))
+		if (walk->version_count &&
+		    (key.inode != last.inode || key.window != last.window))
 			rc = count_window(walk);
 		if (rc == 0)
 			rc = window_decode(walk->store->seed, &key, row,
@@ -331,8 +330,7 @@ static uint64_t allocated_bytes(int directory_fd)
 	uint64_t total = 0;
 	struct dirent *entry;
 	struct stat st;
-	int fd = openat(directory_fd, ".",
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!directory)
@@ -396,8 +394,7 @@ static int usage_locked(struct store *store, struct space_usage *out_usage,
 {
 	struct walk walk = { .store = store };
 	size_t i;
-	int rc = atomic_load(&store->failed) ? 0 :
-					       checkpoint_run(store, false);
+	int rc = atomic_load(&store->failed) ? 0 : checkpoint_run(store, false);
 
 	if (rc == 0) {
 		mutex_lock(&store->order_lock);
@@ -504,9 +501,8 @@ static int settle(struct store *store)
 }
 
 int space_gc(struct store *store, int64_t min_age_ns, bool dry_run,
-	     const struct actor *actor, space_progress *progress,
-	     void *context, struct gc_result *out_result,
-	     struct failure *failure)
+	     const struct actor *actor, space_progress *progress, void *context,
+	     struct gc_result *out_result, struct failure *failure)
 {
 	struct space_usage before, after;
 	int rc = space_usage(store, &before, NULL, NULL, failure);

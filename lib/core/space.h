@@ -11,14 +11,14 @@
 #include "store.h"
 
 struct space_usage {
-	uint64_t branches_unique_bytes;  /* only one branch head reaches them */
+	uint64_t branches_unique_bytes;	 /* only one branch head reaches them */
 	uint64_t snapshots_unique_bytes; /* only one snapshot reaches them */
-	uint64_t shared_bytes;           /* two or more reach them */
-	uint64_t trash_bytes;            /* only deleted ones reach them */
-	uint64_t metadata_bytes;         /* index, log records, headers */
-	uint64_t dead_bytes;             /* on disk, nobody needs them */
-	uint64_t total_bytes;            /* allocated on the host (st_blocks) */
-	uint64_t available_bytes;        /* on the host file system */
+	uint64_t shared_bytes;		 /* two or more reach them */
+	uint64_t trash_bytes;		 /* only deleted ones reach them */
+	uint64_t metadata_bytes;	 /* index, log records, headers */
+	uint64_t dead_bytes;		 /* on disk, nobody needs them */
+	uint64_t total_bytes;		 /* allocated on the host (st_blocks) */
+	uint64_t available_bytes;	 /* on the host file system */
 };
 
 /* What deleting one branch or snapshot would free now. */
@@ -57,8 +57,8 @@ NODISCARD int space_gc(struct store *store, int64_t min_age_ns, bool dry_run,
 		       struct failure *failure);
 
 struct compact_result {
-	uint32_t segments;     /* rewritten */
-	uint64_t moved_bytes;  /* live data appended again */
+	uint32_t segments;    /* rewritten */
+	uint64_t moved_bytes; /* live data appended again */
 	uint64_t freed_bytes;
 	uint64_t saved_by_compression_bytes;
 };

@@ -227,7 +227,8 @@ int space_map_begin_save(struct space_map *map, struct space_save *out_save)
 
 	out_save->count = 0;
 	mutex_lock(&map->lock);
-	out_save->segments = calloc(map->count + 1, sizeof(*out_save->segments));
+	out_save->segments =
+		calloc(map->count + 1, sizeof(*out_save->segments));
 	if (!out_save->segments)
 		rc = -ENOMEM;
 	for (i = 0; rc == 0 && i < map->count; i++) {

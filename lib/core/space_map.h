@@ -16,12 +16,12 @@
 struct segment_space {
 	uint32_t id;
 	bool sealed, punch, packed, dirty;
-	uint32_t used_blocks;     /* up to where it was handed out */
-	uint32_t live_blocks;     /* set bits, metadata included */
+	uint32_t used_blocks; /* up to where it was handed out */
+	uint32_t live_blocks; /* set bits, metadata included */
 	uint32_t metadata_blocks;
-	uint64_t last_lsn;        /* no record in it is newer, once sealed */
-	uint8_t *live;            /* SEGMENT_BITMAP_BYTES */
-	uint8_t *freed;           /* or NULL */
+	uint64_t last_lsn; /* no record in it is newer, once sealed */
+	uint8_t *live;	   /* SEGMENT_BITMAP_BYTES */
+	uint8_t *freed;	   /* or NULL */
 };
 
 struct space_map {
@@ -29,7 +29,7 @@ struct space_map {
 	struct segment_space **segments; /* sorted by id */
 	size_t count, capacity;
 	uint64_t live_blocks, metadata_blocks; /* totals */
-	uint64_t freed_blocks;                 /* waiting */
+	uint64_t freed_blocks;		       /* waiting */
 	bool failed; /* out of memory: what is freed is found by gc */
 };
 
@@ -39,8 +39,7 @@ NODISCARD int space_map_load(struct space_map *map, struct index *index);
 /* metadata: a header or record block. */
 void space_map_use(struct space_map *map, struct location at, uint32_t blocks,
 		   bool metadata);
-void space_map_free(struct space_map *map, struct location at,
-		    uint32_t blocks);
+void space_map_free(struct space_map *map, struct location at, uint32_t blocks);
 bool space_map_is_live(struct space_map *map, struct location at);
 void space_map_seal(struct space_map *map, uint32_t segment,
 		    uint32_t used_blocks, uint64_t last_lsn);

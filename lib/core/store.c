@@ -65,8 +65,8 @@ int store_fail(struct store *store, int rc, const char *format, ...)
 static bool below_reserve(struct store *store)
 {
 	uint64_t now = (uint64_t)store_monotonic_ns();
-	uint64_t last = __atomic_load_n(&store->free_checked_ns,
-					__ATOMIC_RELAXED);
+	uint64_t last =
+		__atomic_load_n(&store->free_checked_ns, __ATOMIC_RELAXED);
 	struct statvfs vfs;
 
 	if (now - last < UINT64_C(50000000))
@@ -116,8 +116,8 @@ static int take_lock(struct store *store, struct failure *failure)
 	char holder[128], pid[32];
 	int rc;
 
-	store->lock_fd = io_open_own(store->directory_fd, "lock",
-				     O_RDWR | O_CREAT);
+	store->lock_fd =
+		io_open_own(store->directory_fd, "lock", O_RDWR | O_CREAT);
 	if (store->lock_fd < 0)
 		return failure_errno(failure, store->lock_fd, store->path,
 				     "can't open the store's lock file");
@@ -129,8 +129,9 @@ static int take_lock(struct store *store, struct failure *failure)
 		describe_holder(store->lock_fd, holder, sizeof(holder));
 		failure_set(failure, FAILURE_BUSY, store->path,
 			    "the store is in use by %s", holder);
-		failure_hint(failure, "wait for it, or unmount the store "
-				      "first: cowd umount %s",
+		failure_hint(failure,
+			     "wait for it, or unmount the store "
+			     "first: cowd umount %s",
 			     store->path);
 		return -EBUSY;
 	}
@@ -160,8 +161,8 @@ static int open_directory(struct store *store, const char *path,
 			     path);
 		return -ENOENT;
 	}
-	store->directory_fd = open(store->path,
-				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	store->directory_fd =
+		open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (store->directory_fd < 0 && errno != ENOTDIR)
 		return failure_errno(failure, -errno, path,
 				     "can't open the store");
@@ -188,9 +189,9 @@ static int open_directory(struct store *store, const char *path,
 					      "chmod go-w the directory");
 		return -EACCES;
 	}
-	store->segments_fd = openat(store->directory_fd, "segments",
-				    O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-					    O_NOFOLLOW);
+	store->segments_fd =
+		openat(store->directory_fd, "segments",
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (store->segments_fd < 0)
 		return failure_errno(failure, -errno, path,
 				     "can't open segments/");
@@ -199,8 +200,8 @@ static int open_directory(struct store *store, const char *path,
 
 static int read_config(struct store *store, struct failure *failure)
 {
-	AUTO_CLOSE int fd = io_open_own(store->directory_fd, "store.conf",
-					O_RDONLY);
+	AUTO_CLOSE int fd =
+		io_open_own(store->directory_fd, "store.conf", O_RDONLY);
 	AUTO_FREE char *text = calloc(1, 65536);
 	ssize_t n;
 
@@ -408,8 +409,8 @@ static int check_segments(struct store *store, struct failure *failure)
 			    rc == -ENOENT ? "missing" :
 			    rc < 0	  ? "not readable" :
 			    !S_ISREG(st.st_mode) || st.st_nlink != 1 ?
-					    "a link or no regular file" :
-					    "truncated");
+				     "a link or no regular file" :
+				     "truncated");
 		failure_hint(failure, "restore this file from a backup of the "
 				      "store; nothing was changed");
 		return -EUCLEAN;
@@ -420,12 +421,12 @@ static int check_segments(struct store *store, struct failure *failure)
 static int open_base(struct store *store, const char *base_path,
 		     struct failure *failure)
 {
-	AUTO_FREE struct base_fingerprint *recorded =
-		malloc(sizeof(*recorded));
+	AUTO_FREE struct base_fingerprint *recorded = malloc(sizeof(*recorded));
 	int rc;
 
 	if (!recorded)
-		return failure_errno(failure, -ENOMEM, store->path, "can't open");
+		return failure_errno(failure, -ENOMEM, store->path,
+				     "can't open");
 	rc = index_base_get(store->index, recorded);
 	if (rc == -ENOENT)
 		return 0;
@@ -583,8 +584,9 @@ static int open_all(struct store *store, const char *path,
 	if (rc < 0) {
 		failure_errno(failure, rc, store->path,
 			      "the index can't be used");
-		failure_hint(failure, "restore the copy: cp '%s/index.bak' "
-				      "'%s/index.db'",
+		failure_hint(failure,
+			     "restore the copy: cp '%s/index.bak' "
+			     "'%s/index.db'",
 			     store->path, store->path);
 		return rc;
 	}
@@ -617,8 +619,8 @@ enum { BACKUP_RECORDS = 4096 };
 
 static int close_clean(struct store *store)
 {
-	bool backup =
-		log_appended_lsn(store->log) - store->backup_lsn > BACKUP_RECORDS;
+	bool backup = log_appended_lsn(store->log) - store->backup_lsn >
+		      BACKUP_RECORDS;
 	int rc;
 
 	mutex_lock(&store->maintenance_lock);

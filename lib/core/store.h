@@ -20,11 +20,11 @@ enum {
 };
 
 struct store_create_params {
-	const char *path;       /* must not exist */
-	const char *base_path;  /* file or block device; NULL: zeros */
-	const char *branch;     /* NULL: "main" */
-	uint64_t size_bytes;    /* 0: the base's size */
-	bool full_hash;         /* read the whole base once */
+	const char *path;      /* must not exist */
+	const char *base_path; /* file or block device; NULL: zeros */
+	const char *branch;    /* NULL: "main" */
+	uint64_t size_bytes;   /* 0: the base's size */
+	bool full_hash;	       /* read the whole base once */
 	struct store_config config;
 };
 
@@ -65,7 +65,7 @@ NODISCARD int store_checkpoint(struct store *store);
 enum store_health {
 	STORE_HEALTH_GOOD,
 	STORE_HEALTH_ATTENTION, /* works, an admin should look */
-	STORE_HEALTH_DAMAGED,   /* bytes are wrong or a flush failed */
+	STORE_HEALTH_DAMAGED,	/* bytes are wrong or a flush failed */
 };
 
 struct store_status {
@@ -73,21 +73,21 @@ struct store_status {
 	char uuid[40];
 	uint32_t format_version;
 	enum store_health health;
-	char reason[512];      /* "" when good */
-	bool read_only;        /* writes are refused until reopened */
-	uint64_t log_records;  /* LSN of the newest record */
+	char reason[512];     /* "" when good */
+	bool read_only;	      /* writes are refused until reopened */
+	uint64_t log_records; /* LSN of the newest record */
 	uint64_t durable_records;
 	uint64_t checkpoint_lsn;
-	uint64_t dirty_bytes;  /* window memory not in the index yet */
-	uint64_t cache_bytes;  /* window memory in use */
+	uint64_t dirty_bytes;	    /* window memory not in the index yet */
+	uint64_t cache_bytes;	    /* window memory in use */
 	uint64_t recovered_records; /* replayed by this open */
 	uint64_t recovery_ns;
-	char base_path[4096];  /* "" when there is no base */
-	char base_kind[16];    /* "file", "device", "none" */
+	char base_path[4096]; /* "" when there is no base */
+	char base_kind[16];   /* "file", "device", "none" */
 	uint64_t base_size_bytes;
 	bool base_changed;
-	bool base_being_written; /* somebody opened it for writing */
-	int64_t base_checked_ns; /* realtime of the last check */
+	bool base_being_written;     /* somebody opened it for writing */
+	int64_t base_checked_ns;     /* realtime of the last check */
 	uint64_t deleting_snapshots; /* background work left */
 };
 
@@ -97,10 +97,10 @@ void store_status(struct store *store, struct store_status *out_status);
 struct store_counters {
 	uint64_t reads, read_bytes, base_read_bytes;
 	uint64_t writes, write_bytes;
-	uint64_t stored_bytes;   /* data blocks appended */
-	uint64_t zero_bytes;     /* writes that stored nothing */
+	uint64_t stored_bytes;	 /* data blocks appended */
+	uint64_t zero_bytes;	 /* writes that stored nothing */
 	uint64_t syncs, flushes; /* asked for; fdatasyncs issued */
-	uint64_t sync_ns;        /* sum over flushes */
+	uint64_t sync_ns;	 /* sum over flushes */
 	uint64_t window_loads, window_hits;
 	uint64_t checkpoints, checkpoint_ns;
 	uint64_t moved_bytes, punched_bytes;

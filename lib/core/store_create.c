@@ -12,8 +12,9 @@
 static void remove_store(int directory_fd, const char *path)
 {
 	static const char *const files[] = {
-		"segments/00000001.seg", "index.db",   "index.db-wal",
-		"index.bak",		 "index.bak.tmp", "store.conf",
+		"segments/00000001.seg", "index.db",
+		"index.db-wal",		 "index.bak",
+		"index.bak.tmp",	 "store.conf",
 		"store.conf.tmp",	 "lock",
 	};
 	size_t i;
@@ -64,8 +65,8 @@ static int put_inodes(struct index *index, const struct base *base,
 	image.mode = 0600;
 	image.nlink = 1;
 	image.size_bytes = size_bytes;
-	image.base_visible_bytes =
-		base_bytes < size_bytes ? base_bytes : size_bytes;
+	image.base_visible_bytes = base_bytes < size_bytes ? base_bytes :
+							     size_bytes;
 	if (rc == 0)
 		rc = index_inode_put(index, &image);
 	if (rc == 0)
@@ -212,8 +213,8 @@ int store_create(const struct store_create_params *params,
 		size_bytes = base_fingerprint(base)->size_bytes;
 	rc = make_directory(params, failure);
 	if (rc == 0) {
-		directory_fd = open(params->path,
-				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		directory_fd =
+			open(params->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		rc = directory_fd < 0 ? -errno :
 					make_files(params, directory_fd, base,
 						   size_bytes, failure);

@@ -44,18 +44,18 @@ struct pending_inode {
 struct file {
 	struct view *view;
 	uint64_t inode;
-	struct inode_row row;  /* under map_lock; written under both locks */
+	struct inode_row row; /* under map_lock; written under both locks */
 	bool row_dirty;
 	pthread_rwlock_t stripes[FILE_STRIPES];
 };
 
 struct view {
 	struct store *store;
-	unsigned references;   /* order_lock */
+	unsigned references; /* order_lock */
 	bool is_head;
-	uint32_t branch;       /* id */
-	uint32_t snapshot;     /* id, when not a head */
-	uint32_t line, gen;    /* order_lock + map_lock to change */
+	uint32_t branch;    /* id */
+	uint32_t snapshot;  /* id, when not a head */
+	uint32_t line, gen; /* order_lock + map_lock to change */
 	/* Newest generation that others see: what is younger belongs to this
 	 * head alone. */
 	uint32_t last_point;
@@ -110,7 +110,7 @@ struct store {
 	bool worker_runs, worker_stop, worker_kick;
 	uint64_t worker_rounds;
 
-	atomic_int failed;       /* negative errno: read-only since then */
+	atomic_int failed;	 /* negative errno: read-only since then */
 	char failed_reason[512]; /* worker_lock */
 	atomic_bool out_of_space;
 	uint64_t free_checked_ns; /* atomic */
@@ -145,7 +145,8 @@ NODISCARD int view_head_locked(struct store *store, struct branch *branch,
 	REQUIRES(store->order_lock);
 /* The head moved to (line, gen) of its branch; row is what it sees there. */
 NODISCARD int view_repoint_locked(struct view *view, uint32_t line,
-				  uint32_t gen) REQUIRES(view->store->order_lock);
+				  uint32_t gen)
+	REQUIRES(view->store->order_lock);
 /* Recomputes what others see of every open head. */
 void view_points_locked(struct store *store) REQUIRES(store->order_lock);
 void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
@@ -153,9 +154,8 @@ void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
  * ends now. */
 NODISCARD int view_keep_inode_locked(struct view *view)
 	REQUIRES(view->store->order_lock);
-NODISCARD int view_inode_find(struct store *store,
-			      const struct line_path *path, uint64_t inode,
-			      struct inode_row *out_row);
+NODISCARD int view_inode_find(struct store *store, const struct line_path *path,
+			      uint64_t inode, struct inode_row *out_row);
 struct line_path *line_path_get(struct line_path *path);
 void line_path_put(struct line_path *path);
 /* Size of the image at the branch's head. */
@@ -235,8 +235,7 @@ NODISCARD int chunk_read_block(struct store *store, const struct slot *slot,
 void chunk_cache_drop(struct store *store);
 
 /* One whole block of the file as it reads now. */
-NODISCARD int file_read_block(struct file *file, uint64_t block,
-			      uint8_t *data);
+NODISCARD int file_read_block(struct file *file, uint64_t block, uint8_t *data);
 uint64_t file_delta_bytes(struct file *file);
 
 /* Compresses up to 16 blocks into stored (16 blocks of room), header and

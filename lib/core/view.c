@@ -37,7 +37,8 @@ static const struct inode_row *find_pending(const struct store *store,
 	const struct line_limit *level;
 	const struct view *view;
 
-	DL_FOREACH2(store->views, view, next) {
+	DL_FOREACH2(store->views, view, next)
+	{
 		const struct inode_row *live = &view->image.row;
 
 		level = line_path_find(path, live->line);
@@ -156,7 +157,7 @@ void view_points_locked(struct store *store)
 
 	mutex_lock(&store->map_lock);
 	DL_FOREACH2(store->views, view, next)
-		find_points(view);
+	find_points(view);
 	mutex_unlock(&store->map_lock);
 }
 
@@ -165,7 +166,8 @@ void view_paths_locked(struct store *store)
 {
 	struct view *view;
 
-	DL_FOREACH2(store->views, view, next) {
+	DL_FOREACH2(store->views, view, next)
+	{
 		struct line_path *path =
 			graph_path(&store->graph, view->line,
 				   view->is_head ? UINT32_MAX : view->gen);
@@ -262,8 +264,7 @@ int view_open_branch(struct store *store, const char *branch,
 }
 
 static int open_snapshot_locked(struct store *store, uint32_t id,
-				struct view **out_view,
-				struct failure *failure)
+				struct view **out_view, struct failure *failure)
 	REQUIRES(store->order_lock)
 {
 	struct snapshot *snapshot = graph_snapshot(&store->graph, id);

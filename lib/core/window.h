@@ -27,7 +27,7 @@ struct window {
 	uint16_t slot_count, slot_capacity;
 	bool dirty, frozen, saving, referenced;
 	uint64_t checkpoint_nr; /* in which it became dirty */
-	struct window *older;   /* frozen versions */
+	struct window *older;	/* frozen versions */
 	struct window_cache *cache;
 	struct window *lru_previous, *lru_next;
 	struct window *dirty_previous, *dirty_next;
@@ -35,8 +35,8 @@ struct window {
 };
 
 struct window_cache {
-	uint32_t line;  /* of the head; 0 for snapshots: nothing dirty */
-	bool retired;   /* no view: waits for its dirty windows */
+	uint32_t line; /* of the head; 0 for snapshots: nothing dirty */
+	bool retired;  /* no view: waits for its dirty windows */
 	uint32_t dirty_count;
 	struct window *windows; /* by number */
 	struct window_cache *previous, *next;

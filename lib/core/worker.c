@@ -22,8 +22,7 @@ static uint64_t unsaved_bytes(struct store *store)
 
 static bool checkpoint_due(struct store *store)
 {
-	uint64_t records =
-		log_appended_lsn(store->log) - store->checkpoint_lsn;
+	uint64_t records = log_appended_lsn(store->log) - store->checkpoint_lsn;
 	uint64_t stored = atomic_load(&store->count.stored_bytes) -
 			  store->checkpoint_stored_bytes;
 	int64_t age = store_monotonic_ns() - store->last_checkpoint_ns;

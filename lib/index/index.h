@@ -70,8 +70,8 @@ NODISCARD int index_window_find(struct index *index,
 				uint64_t window, struct window_key *out_key,
 				uint8_t *row, size_t *out_row_bytes);
 NODISCARD int index_window_put(struct index *index,
-			       const struct window_key *key,
-			       const uint8_t *row, size_t row_bytes);
+			       const struct window_key *key, const uint8_t *row,
+			       size_t row_bytes);
 NODISCARD int index_window_delete(struct index *index,
 				  const struct window_key *key);
 /* Gives a row to another line (folding); -EEXIST if that has one. */
@@ -90,9 +90,8 @@ NODISCARD int index_window_previous(struct index *index, uint64_t inode,
 				    uint8_t *row, size_t *out_row_bytes);
 /* Rows after *cursor in key order (inode, window, line, gen), whatever the
  * line; -ENOENT at the end. cursor becomes the row's key. */
-NODISCARD int index_window_scan(struct index *index,
-				struct window_key *cursor, uint8_t *row,
-				size_t *out_row_bytes);
+NODISCARD int index_window_scan(struct index *index, struct window_key *cursor,
+				uint8_t *row, size_t *out_row_bytes);
 /* Keys of rows of one line with gen in [gen_begin, gen_end), after cursor in
  * order (gen, inode, window); returns how many, fewer at the end. cursor is
  * in and out: zero it to begin. */
@@ -118,8 +117,7 @@ struct inode_row {
 NODISCARD int index_inode_find(struct index *index,
 			       const struct line_path *path, uint64_t inode,
 			       struct inode_row *out_row);
-NODISCARD int index_inode_put(struct index *index,
-			      const struct inode_row *row);
+NODISCARD int index_inode_put(struct index *index, const struct inode_row *row);
 /* Drops rows of a line in [gen_begin, gen_end) that a later one of the same
  * inode and line, in that range or at gen_end, replaces. */
 NODISCARD int index_inodes_thin(struct index *index, uint32_t line,
@@ -175,8 +173,7 @@ struct operation_row {
  * returned. put inserts or replaces; delete of what is not there is fine. */
 typedef int index_line_visit(void *context, const struct line_row *row);
 typedef int index_branch_visit(void *context, const struct branch_row *row);
-typedef int index_snapshot_visit(void *context,
-				 const struct snapshot_row *row);
+typedef int index_snapshot_visit(void *context, const struct snapshot_row *row);
 typedef int index_hold_visit(void *context, const struct hold_row *row);
 typedef int index_operation_visit(void *context,
 				  const struct operation_row *row);

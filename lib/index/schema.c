@@ -2,13 +2,12 @@
 #include "index_impl.h"
 
 const struct schema_object schema_objects[] = {
-	{ "base",
-	  "CREATE TABLE base(layer INTEGER PRIMARY KEY, kind INTEGER "
-	  "NOT NULL, path TEXT NOT NULL, device INTEGER NOT NULL, "
-	  "inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL, "
-	  "mtime_ns INTEGER NOT NULL, sample_hash INTEGER NOT NULL, "
-	  "has_full_hash INTEGER NOT NULL, full_hash INTEGER NOT "
-	  "NULL)" },
+	{ "base", "CREATE TABLE base(layer INTEGER PRIMARY KEY, kind INTEGER "
+		  "NOT NULL, path TEXT NOT NULL, device INTEGER NOT NULL, "
+		  "inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL, "
+		  "mtime_ns INTEGER NOT NULL, sample_hash INTEGER NOT NULL, "
+		  "has_full_hash INTEGER NOT NULL, full_hash INTEGER NOT "
+		  "NULL)" },
 	{ "branches",
 	  "CREATE TABLE branches(id INTEGER PRIMARY KEY, name TEXT "
 	  "NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, "
@@ -17,41 +16,35 @@ const struct schema_object schema_objects[] = {
 	  "NULL, deleted_ns INTEGER NOT NULL, refer_blocks INTEGER "
 	  "NOT NULL, written_blocks INTEGER NOT NULL, changed "
 	  "INTEGER NOT NULL)" },
-	{ "dirents",
-	  "CREATE TABLE dirents(parent INTEGER NOT NULL, name BLOB "
-	  "NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, "
-	  "inode INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY "
-	  "KEY(parent, name, line, gen)) WITHOUT ROWID" },
-	{ "holds",
-	  "CREATE TABLE holds(snapshot INTEGER NOT NULL, tag TEXT "
-	  "NOT NULL, created_ns INTEGER NOT NULL, PRIMARY "
-	  "KEY(snapshot, tag)) WITHOUT ROWID" },
-	{ "inodes",
-	  "CREATE TABLE inodes(inode INTEGER NOT NULL, line INTEGER "
-	  "NOT NULL, gen INTEGER NOT NULL, kind INTEGER NOT NULL, "
-	  "mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER "
-	  "NOT NULL, nlink INTEGER NOT NULL, size_bytes INTEGER NOT "
-	  "NULL, base_visible_bytes INTEGER NOT NULL, atime_ns "
-	  "INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns "
-	  "INTEGER NOT NULL, layer INTEGER NOT NULL, base_path BLOB, "
-	  "PRIMARY KEY(inode, line, gen)) WITHOUT ROWID" },
-	{ "lines",
-	  "CREATE TABLE lines(id INTEGER PRIMARY KEY, parent INTEGER "
-	  "NOT NULL, fork_gen INTEGER NOT NULL, first_gen INTEGER "
-	  "NOT NULL)" },
-	{ "meta",
-	  "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT "
-	  "ROWID" },
+	{ "dirents", "CREATE TABLE dirents(parent INTEGER NOT NULL, name BLOB "
+		     "NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, "
+		     "inode INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY "
+		     "KEY(parent, name, line, gen)) WITHOUT ROWID" },
+	{ "holds", "CREATE TABLE holds(snapshot INTEGER NOT NULL, tag TEXT "
+		   "NOT NULL, created_ns INTEGER NOT NULL, PRIMARY "
+		   "KEY(snapshot, tag)) WITHOUT ROWID" },
+	{ "inodes", "CREATE TABLE inodes(inode INTEGER NOT NULL, line INTEGER "
+		    "NOT NULL, gen INTEGER NOT NULL, kind INTEGER NOT NULL, "
+		    "mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER "
+		    "NOT NULL, nlink INTEGER NOT NULL, size_bytes INTEGER NOT "
+		    "NULL, base_visible_bytes INTEGER NOT NULL, atime_ns "
+		    "INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns "
+		    "INTEGER NOT NULL, layer INTEGER NOT NULL, base_path BLOB, "
+		    "PRIMARY KEY(inode, line, gen)) WITHOUT ROWID" },
+	{ "lines", "CREATE TABLE lines(id INTEGER PRIMARY KEY, parent INTEGER "
+		   "NOT NULL, fork_gen INTEGER NOT NULL, first_gen INTEGER "
+		   "NOT NULL)" },
+	{ "meta", "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT "
+		  "ROWID" },
 	{ "operations",
 	  "CREATE TABLE operations(id INTEGER PRIMARY KEY, lsn "
 	  "INTEGER NOT NULL, undone INTEGER NOT NULL, record BLOB "
 	  "NOT NULL)" },
-	{ "segments",
-	  "CREATE TABLE segments(id INTEGER PRIMARY KEY, sealed "
-	  "INTEGER NOT NULL, used_blocks INTEGER NOT NULL, "
-	  "metadata_blocks INTEGER NOT NULL, last_lsn INTEGER NOT "
-	  "NULL, punch INTEGER NOT NULL, packed INTEGER NOT NULL, "
-	  "live BLOB NOT NULL)" },
+	{ "segments", "CREATE TABLE segments(id INTEGER PRIMARY KEY, sealed "
+		      "INTEGER NOT NULL, used_blocks INTEGER NOT NULL, "
+		      "metadata_blocks INTEGER NOT NULL, last_lsn INTEGER NOT "
+		      "NULL, punch INTEGER NOT NULL, packed INTEGER NOT NULL, "
+		      "live BLOB NOT NULL)" },
 	{ "snapshots",
 	  "CREATE TABLE snapshots(id INTEGER PRIMARY KEY, name TEXT "
 	  "NOT NULL, branch INTEGER NOT NULL, line INTEGER NOT NULL, "
@@ -60,10 +53,9 @@ const struct schema_object schema_objects[] = {
 	  "INTEGER NOT NULL, size_bytes INTEGER NOT NULL, "
 	  "refer_blocks INTEGER NOT NULL, written_blocks INTEGER NOT "
 	  "NULL, note TEXT NOT NULL)" },
-	{ "windows",
-	  "CREATE TABLE windows(id INTEGER PRIMARY KEY, inode "
-	  "INTEGER NOT NULL, window INTEGER NOT NULL, line INTEGER "
-	  "NOT NULL, gen INTEGER NOT NULL, slots BLOB NOT NULL)" },
+	{ "windows", "CREATE TABLE windows(id INTEGER PRIMARY KEY, inode "
+		     "INTEGER NOT NULL, window INTEGER NOT NULL, line INTEGER "
+		     "NOT NULL, gen INTEGER NOT NULL, slots BLOB NOT NULL)" },
 	{ "windows_by_key",
 	  "CREATE UNIQUE INDEX windows_by_key ON windows(inode, "
 	  "window, line, gen)" },

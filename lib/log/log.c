@@ -260,8 +260,8 @@ static int append_locked(struct log *log, struct record *record)
 	struct record_place place;
 	int rc;
 
-	if (log->move_to_tail || position->offset + total >
-					 FORMAT_BLOCK_BYTES - RECORD_JUMP_BYTES) {
+	if (log->move_to_tail ||
+	    position->offset + total > FORMAT_BLOCK_BYTES - RECORD_JUMP_BYTES) {
 		rc = next_block_locked(log, position->epoch);
 		if (rc < 0)
 			return rc;
@@ -272,8 +272,8 @@ static int append_locked(struct log *log, struct record *record)
 				   UINT32_MAX :
 				   (uint32_t)(record->lsn - durable);
 	record_encode(&place, record, encoded);
-	rc = write_at(log, position->segment, position->block,
-		      position->offset, encoded, total);
+	rc = write_at(log, position->segment, position->block, position->offset,
+		      encoded, total);
 	if (rc < 0)
 		return rc;
 	position->offset += (uint32_t)total;
@@ -360,8 +360,8 @@ static void lead_flush(struct log *log) REQUIRES(log->sync_lock)
 	log->flush_count++;
 	log->flush_ns += (uint64_t)(now_ns() - begin);
 	if (rc < 0) {
-		log->failed = log_errno(rc, "flush of segments %u to %u",
-					first, last);
+		log->failed = log_errno(rc, "flush of segments %u to %u", first,
+					last);
 	} else {
 		log->synced_segment = last;
 		__atomic_store_n(&log->durable_lsn, target,

@@ -61,13 +61,12 @@ void log_close(struct log *log);
 
 struct log_replay_result {
 	uint64_t records;
-	bool cut;            /* a torn tail was left out */
+	bool cut;	     /* a torn tail was left out */
 	struct location bad; /* with -EUCLEAN: where the damage is */
 };
 
 /* durable: the record was known to be on disk before the log ended. */
-typedef int log_visit(void *context, const struct record *record,
-		      bool durable);
+typedef int log_visit(void *context, const struct record *record, bool durable);
 
 /*
  * Visits every record after the position. A visit that returns -ENODATA

@@ -32,7 +32,7 @@ struct log {
 	struct mutex sync_lock;
 	pthread_cond_t sync_done;
 	bool syncing;
-	int failed;            /* first failed flush, kept for good */
+	int failed;		 /* first failed flush, kept for good */
 	uint32_t synced_segment; /* all before are durable */
 	uint64_t flush_count, flush_ns;
 

@@ -22,7 +22,7 @@ struct walker {
 	uint64_t durable_lsn; /* the newest that a valid record knows of */
 	bool loaded;
 	bool entered_block; /* the last step went into a new record block */
-	bool any_lsn;       /* walking one segment: LSNs are not known before */
+	bool any_lsn;	    /* walking one segment: LSNs are not known before */
 	uint8_t block[FORMAT_BLOCK_BYTES];
 };
 
@@ -110,8 +110,8 @@ stay:
 
 /* Does a record in this block, at or after offset, know that lsn was
  * durable? */
-static bool block_knows(struct log *log, struct location place,
-			uint32_t offset, uint64_t lsn)
+static bool block_knows(struct log *log, struct location place, uint32_t offset,
+			uint64_t lsn)
 {
 	uint8_t block[FORMAT_BLOCK_BYTES];
 	struct record_block_header header;

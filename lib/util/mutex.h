@@ -20,9 +20,9 @@ struct CAPABILITY("mutex") mutex {
 	pthread_mutex_t handle;
 };
 
-#define MUTEX_INIT                           \
-	{                                    \
-		PTHREAD_MUTEX_INITIALIZER    \
+#define MUTEX_INIT                        \
+	{                                 \
+		PTHREAD_MUTEX_INITIALIZER \
 	}
 
 static inline void mutex_init(struct mutex *mutex)

@@ -25,11 +25,11 @@ static inline void scope_close(const int *fd)
 #define AUTO_CLOSE __attribute__((cleanup(scope_close)))
 
 /* Ownership leaves the scope: the value is returned, the local forgets it. */
-#define TAKE_PTR(pointer)                            \
-	__extension__({                              \
+#define TAKE_PTR(pointer)                              \
+	__extension__({                                \
 		__typeof__(pointer) taken = (pointer); \
-		(pointer) = NULL;                    \
-		taken;                               \
+		(pointer) = NULL;                      \
+		taken;                                 \
 	})
 
 static inline int take_fd(int *fd)

@@ -45,7 +45,7 @@ struct model_branch {
 struct model_snapshot {
 	bool live, trash;
 	uint32_t id;
-	char name[64];
+	char name[STORE_NAME_BYTES_MAX + 1];
 	int branch;
 	struct image image;
 };
@@ -72,15 +72,15 @@ static uint64_t below(uint64_t limit)
 	return limit ? next_random() % limit : 0;
 }
 
-#define CHECK(expression)                                                  \
-	do {                                                               \
-		if (!(expression)) {                                       \
-			fprintf(stderr, "model: line %d: %s\n", __LINE__,  \
-				#expression);                              \
-			fprintf(stderr, "failure: %s: %s\n",               \
-				failure.object, failure.message);          \
-			abort();                                           \
-		}                                                          \
+#define CHECK(expression)                                                    \
+	do {                                                                 \
+		if (!(expression)) {                                         \
+			fprintf(stderr, "model: line %d: %s\n", __LINE__,    \
+				#expression);                                \
+			fprintf(stderr, "failure: %s: %s\n", failure.object, \
+				failure.message);                            \
+			abort();                                             \
+		}                                                            \
 	} while (0)
 
 static struct failure failure;
@@ -135,9 +135,10 @@ static void fill(uint8_t *data, size_t len)
 		else if (kind == 1)
 			data[i] = (uint8_t)(value >> (i % 7 * 8));
 		else
-			data[i] = (uint8_t)((value = value * 6364136223846793005 +
-						     1442695040888963407) >>
-					    56);
+			data[i] =
+				(uint8_t)((value = value * 6364136223846793005 +
+						   1442695040888963407) >>
+					  56);
 	}
 }
 
@@ -146,8 +147,9 @@ static void random_range(size_t size, size_t *offset, size_t *len)
 	uint64_t shape = below(4);
 
 	*offset = below(size + 1);
-	*len = shape == 0 ? below(IO_MAX_BYTES) : shape == 1 ? 4096 :
-							       below(9000);
+	*len = shape == 0 ? below(IO_MAX_BYTES) :
+	       shape == 1 ? 4096 :
+			    below(9000);
 	if (below(2))
 		*offset &= ~(size_t)4095;
 	if (below(2))
@@ -156,12 +158,13 @@ static void random_range(size_t size, size_t *offset, size_t *len)
 		*len = SIZE_MAX_BYTES - *offset;
 }
 
-static void compare(struct file *file, const struct image *image,
-		    size_t offset, size_t len)
+static void compare(struct file *file, const struct image *image, size_t offset,
+		    size_t len)
 {
-	size_t got, i, want = offset >= image->size	      ? 0 :
-			      len > image->size - offset ? image->size - offset :
-							   len;
+	size_t got, i,
+		want = offset >= image->size	  ? 0 :
+		       len > image->size - offset ? image->size - offset :
+						    len;
 	int rc = file_read(file, offset, buffer, len, &got);
 
 	CHECK(rc == 0);
@@ -372,8 +375,8 @@ static void do_delete_snapshot(void)
 
 	if (nr < 0)
 		return;
-	CHECK(history_delete_snapshot(store, snapshots[nr].id, below(2),
-				      &actor, &failure) == 0);
+	CHECK(history_delete_snapshot(store, snapshots[nr].id, below(2), &actor,
+				      &failure) == 0);
 	snapshots[nr].live = false;
 	if (below(4) == 0 &&
 	    history_undo(store, 0, false, &actor, &undo, NULL) == 0 &&
@@ -459,10 +462,7 @@ static void check_everything(void)
 
 static void step(void)
 {
-	uint64_t dice = below(getenv("MODEL_LIMIT") ? strtoull(getenv("MODEL_LIMIT"), NULL, 10) : 1000);
-
-	if (getenv("MODEL_TRACE"))
-		fprintf(stderr, "dice %" PRIu64 "\n", dice);
+	uint64_t dice = below(1000);
 
 	if (dice < 420)
 		do_write(pick_branch());
@@ -566,8 +566,6 @@ int main(int argc, char **argv)
 	make_store();
 	for (i = 0; i < operations; i++) {
 		memset(&failure, 0, sizeof(failure));
-		if (getenv("MODEL_TRACE"))
-			fprintf(stderr, "%" PRIu64 "\n", i);
 		step();
 		if (i % 5000 == 4999)
 			check_everything();

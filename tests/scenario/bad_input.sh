@@ -57,16 +57,16 @@ done
 
 say "mountpoints"
 refused 1 'no such|not exist' cowd mount "$STORE" "$WORK/missing"
-refused 1 'directory' cowd mount "$STORE" "$BASE"
+refused 2 'directory' cowd mount "$STORE" "$BASE"
 mkdir "$WORK/full" "$STORE/m" 2>/dev/null
 : >"$WORK/full/file"
-refused 1 'empty' cowd mount "$STORE" "$WORK/full"
-refused 1 'inside|store' cowd mount "$STORE" "$STORE/m"
+refused 11 'empty' cowd mount "$STORE" "$WORK/full"
+refused 2 'inside' cowd mount "$STORE" "$STORE/m"
 rmdir "$STORE/m"
 refused 12 'nobranch' cowd mount "$STORE:nobranch" "$M"
 refused 12 'nosnap' cowd mount "$STORE@nosnap" "$M"
 refused 2 'frobnicate' cowd mount "$STORE" "$M" -o frobnicate
-refused 1 'not mounted|no mount' cowd umount "$M"
+refused 12 'not mounted' cowd umount "$M"
 
 say "words"
 refused 2 'snapshot' cowd snapshto list "$STORE"

@@ -12,7 +12,8 @@ mount -o loop "$WORK/host.img" "$WORK/host"
 on_exit "umount $WORK/host"
 STORE=$WORK/host/s.cowd
 
-make_base $((512 << 20)) "$BASE"
+truncate -s 512M "$BASE"
+head -c 8M /dev/urandom | dd of="$BASE" bs=1M seek=20 conv=notrunc status=none
 cowd create "$STORE" --base "$BASE"
 cowd config set "$STORE" reserve=16MiB
 cowd mount "$STORE" "$M"

@@ -50,8 +50,7 @@ static int setup(void **state)
 	snprintf(world->directory, sizeof(world->directory),
 		 "/tmp/cowd-base-XXXXXX");
 	assert_non_null(mkdtemp(world->directory));
-	snprintf(world->path, sizeof(world->path), "%s/base",
-		 world->directory);
+	snprintf(world->path, sizeof(world->path), "%s/base", world->directory);
 	snprintf(world->other, sizeof(world->other), "%s/other",
 		 world->directory);
 	fill_file(world->path, BASE_SIZE, 0);
@@ -150,8 +149,8 @@ static void test_unreadable_base_is_refused(void **state)
 
 static void test_reads_equal_the_file_at_every_boundary(void **state)
 {
-	static const uint64_t at[] = { 0, 1, BLOCK - 1, BLOCK, BLOCK + 1,
-				       BASE_SIZE - 1 };
+	static const uint64_t at[] = { 0,     1,	 BLOCK - 1,
+				       BLOCK, BLOCK + 1, BASE_SIZE - 1 };
 	struct world *world = *state;
 	uint8_t data[2 * BLOCK];
 	size_t i, k;
@@ -159,9 +158,8 @@ static void test_reads_equal_the_file_at_every_boundary(void **state)
 	open_it(world);
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		memset(data, 0xaa, sizeof(data));
-		assert_int_equal(base_read(world->base, at[i], data,
-					   sizeof(data)),
-				 0);
+		assert_int_equal(
+			base_read(world->base, at[i], data, sizeof(data)), 0);
 		for (k = 0; k < sizeof(data); k++)
 			assert_int_equal(data[k],
 					 at[i] + k < BASE_SIZE ?
@@ -181,8 +179,7 @@ static void test_reads_past_the_end_are_zeros(void **state)
 	open_it(world);
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		memset(data, 0xaa, sizeof(data));
-		assert_int_equal(base_read(world->base, at[i], data, BLOCK),
-				 0);
+		assert_int_equal(base_read(world->base, at[i], data, BLOCK), 0);
 		assert_memory_equal(data, zeros, BLOCK);
 	}
 }
@@ -311,9 +308,8 @@ static void test_reopen_takes_a_moved_base(void **state)
 				     &world->failure),
 			 -ENOENT);
 	assert_non_null(strstr(world->failure.hint, "--base"));
-	assert_int_equal(base_reopen(&recorded, world->other, &world->base,
-				     NULL),
-			 0);
+	assert_int_equal(
+		base_reopen(&recorded, world->other, &world->base, NULL), 0);
 	assert_string_equal(base_fingerprint(world->base)->path, world->other);
 }
 

@@ -64,8 +64,8 @@ static void test_equal_content_is_equal_wherever_it_lies(void **state)
 
 static void test_first_and_last_byte_are_sampled(void **state)
 {
-	static const size_t sizes[] = { 1, 4095, 4096, 4097, 8192, SIZE,
-					SIZE + 1 };
+	static const size_t sizes[] = { 1,    4095, 4096,    4097,
+					8192, SIZE, SIZE + 1 };
 	size_t i;
 
 	(void)state;

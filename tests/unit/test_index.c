@@ -54,7 +54,8 @@ static int setup(void **state)
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
-	strcpy(world->directory, "/tmp/test_index.XXXXXX");
+	snprintf(world->directory, sizeof(world->directory), "%s",
+		 "/tmp/test_index.XXXXXX");
 	assert_non_null(mkdtemp(world->directory));
 	assert_int_equal(index_create(world->directory, NULL), 0);
 	open_world(world);

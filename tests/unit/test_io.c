@@ -75,8 +75,7 @@ static void test_failure_is_a_negative_errno(void **state)
 	assert_int_equal(io_write_all(-1, "x", 1, 0), -EBADF);
 	assert_int_equal(io_read_full(-1, &byte, 1, 0), -EBADF);
 	assert_int_equal(io_sync_data(-1), -EBADF);
-	assert_int_equal(io_open_own(world->dir_fd, "file", O_RDONLY),
-			 -ENOENT);
+	assert_int_equal(io_open_own(world->dir_fd, "file", O_RDONLY), -ENOENT);
 }
 
 static void test_own_file_is_private(void **state)
@@ -102,9 +101,8 @@ static void test_hard_link_fifo_and_directory_are_not_ours(void **state)
 	struct world *world = *state;
 
 	close(open_file(world));
-	assert_int_equal(linkat(world->dir_fd, "file", world->dir_fd, "other",
-				0),
-			 0);
+	assert_int_equal(
+		linkat(world->dir_fd, "file", world->dir_fd, "other", 0), 0);
 	assert_int_equal(io_open_own(world->dir_fd, "file", O_RDONLY),
 			 -EUCLEAN);
 	assert_int_equal(unlinkat(world->dir_fd, "other", 0), 0);

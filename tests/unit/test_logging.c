@@ -45,8 +45,7 @@ static int teardown(void **state)
 
 static const char *logged(struct world *world)
 {
-	ssize_t n = read(world->pipe[0], world->text,
-			 sizeof(world->text) - 1);
+	ssize_t n = read(world->pipe[0], world->text, sizeof(world->text) - 1);
 
 	world->text[n > 0 ? n : 0] = '\0';
 	return world->text;
