@@ -650,7 +650,7 @@ static int reap_one(struct reaper *reaper)
 
 bool reap_needed(struct store *store)
 {
-	return atomic_load(&store->reap_pending);
+	return atomic_load(&store->reap_pending) || store->reaping;
 }
 
 enum { REAP_SLICE_MS = 500 };
@@ -665,6 +665,9 @@ int reap_run(struct store *store, bool *out_more)
 	if (!reaper)
 		return -ENOMEM;
 	reaper->store = store;
+	store->reaping = true;
+	/* Cleared before the search: what is deleted meanwhile sets it. */
+	atomic_store(&store->reap_pending, false);
 	rc = checkpoint_run(store, false);
 	while (rc == 0 && (rc = reap_one(reaper)) > 0) {
 		rc = rc == 2 ? checkpoint_run(store, false) : 0;
@@ -674,10 +677,11 @@ int reap_run(struct store *store, bool *out_more)
 		*out_more = true;
 		break;
 	}
+	store->reaping = false;
+	if (rc != 0 || *out_more)
+		atomic_store(&store->reap_pending, true);
 	free(reaper->stack);
 	if (rc < 0)
 		return store_fail(store, rc, "dropping deleted history failed");
-	if (!*out_more)
-		atomic_store(&store->reap_pending, false);
 	return checkpoint_run(store, false);
 }
