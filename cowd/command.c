@@ -1,0 +1,467 @@
+/* The table of commands, finding one in it, and help. */
+#include "command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define END { .name = NULL }
+
+static const struct option_spec create_options[] = {
+	{ OPTION_BASE, 0, "base", "PATH",
+	  "image file or block device below; it is never written to" },
+	{ OPTION_SIZE, 0, "size", "SIZE",
+	  "size of the image (default: the base's)" },
+	{ OPTION_BRANCH, 0, "branch", "NAME",
+	  "name of the first branch (default: main)" },
+	{ OPTION_COMPRESS, 0, "compress", "MODE",
+	  "idle (default), inline or off" },
+	{ OPTION_BASE_ID, 0, "base-id", "KIND",
+	  "quick: remember size, time and samples; full: read all of it" },
+	END
+};
+
+static const struct option_spec mount_options[] = {
+	{ OPTION_MOUNT_OPTIONS, 'o', "options", "OPTIONS",
+	  "mount options, separated by commas" },
+	{ OPTION_FOREGROUND, 'f', "foreground", NULL,
+	  "stay in the foreground until unmounted" },
+	{ OPTION_BASE, 0, "base", "PATH",
+	  "where the base is now, if it was moved" },
+	END
+};
+
+static const struct option_spec umount_options[] = {
+	{ OPTION_LAZY, 'l', "lazy", NULL,
+	  "detach now, finish when nobody uses it" },
+	END
+};
+
+static const struct option_spec snapshot_create_options[] = {
+	{ OPTION_NOTE, 'm', "message", "TEXT", "a note" },
+	{ OPTION_HOLD, 0, "hold", "TAG", "hold it at once" },
+	{ OPTION_IF_CHANGED, 0, "if-changed", NULL,
+	  "only if anything changed since the last one" },
+	END
+};
+
+static const struct option_spec snapshot_list_options[] = {
+	{ OPTION_TREE, 0, "tree", NULL, "as a tree: cowd tree" },
+	{ OPTION_TRASH, 0, "trash", NULL, "also deleted ones" },
+	{ OPTION_OLDER_THAN, 0, "older-than", "AGE",
+	  "only those older than, as 12h or 7d" },
+	END
+};
+
+static const struct option_spec delete_options[] = {
+	{ OPTION_NOW, 0, "now", NULL, "past the trash; can't be undone" },
+	END
+};
+
+static const struct option_spec prune_options[] = {
+	{ OPTION_KEEP_LAST, 0, "keep-last", "N", "keep the newest N" },
+	{ OPTION_KEEP_HOURLY, 0, "keep-hourly", "N",
+	  "keep the last of each of N hours" },
+	{ OPTION_KEEP_DAILY, 0, "keep-daily", "N",
+	  "keep the last of each of N days" },
+	{ OPTION_KEEP_WEEKLY, 0, "keep-weekly", "N",
+	  "keep the last of each of N weeks" },
+	{ OPTION_KEEP_MONTHLY, 0, "keep-monthly", "N",
+	  "keep the last of each of N months" },
+	{ OPTION_ALL, 0, "all", NULL,
+	  "every kind of snapshot, not only automatic ones" },
+	END
+};
+
+static const struct option_spec rollback_options[] = {
+	{ OPTION_NOTE, 'm', "message", "TEXT", "a note for the log" },
+	{ OPTION_LIVE, 0, "live", NULL,
+	  "also while writers have the image open: they get errors" },
+	END
+};
+
+static const struct option_spec log_options[] = {
+	{ OPTION_COUNT_LINES, 'N', "count", "COUNT",
+	  "the newest COUNT operations (default: 20)" },
+	END
+};
+
+static const struct option_spec undo_options[] = {
+	{ OPTION_LIVE, 0, "live", NULL,
+	  "also while writers have the image open: they get errors" },
+	END
+};
+
+static const struct option_spec resize_options[] = {
+	{ OPTION_SHRINK, 0, "shrink", NULL,
+	  "allow a smaller size; what is beyond it is cut off" },
+	END
+};
+
+static const struct option_spec tree_options[] = {
+	{ OPTION_DOT, 0, "dot", NULL, "as input for graphviz" },
+	{ OPTION_ASCII, 0, "ascii", NULL, "draw with ASCII characters" },
+	END
+};
+
+static const struct option_spec diff_options[] = {
+	{ OPTION_BLOCKS, 0, "blocks", NULL,
+	  "list extents; an image store knows nothing else" },
+	{ OPTION_STAT, 0, "stat", NULL, "totals only" },
+	{ OPTION_EXIT_CODE, 0, "exit-code", NULL,
+	  "exit 1 if there are differences" },
+	END
+};
+
+static const struct option_spec export_options[] = {
+	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" },
+	END
+};
+
+static const struct option_spec gc_options[] = {
+	{ OPTION_TRASH_OLDER_THAN, 0, "trash-older-than", "AGE",
+	  "leave newer things in the trash (default: 0, empty it)" },
+	END
+};
+
+static const struct option_spec compact_options[] = {
+	{ OPTION_THRESHOLD, 0, "threshold", "PERCENT",
+	  "rewrite segments that are this dead (default: 30%)" },
+	END
+};
+
+static const struct option_spec stats_options[] = {
+	{ OPTION_FORMAT, 0, "format", "FORMAT", "table or prometheus" },
+	END
+};
+
+static const struct option_spec help_options[] = {
+	{ OPTION_DUMP_OPTIONS, 0, "dump-options", NULL, NULL },
+	END
+};
+
+#define STORE "[STORE]"
+#define TARGET "[STORE][:BRANCH]"
+#define SNAPSHOT "[STORE][:BRANCH]@SNAPSHOT"
+
+static const struct command commands[] = {
+	{ "create", "STORE", "make a store over a base, or over zeros", 0, 1,
+	  create_options, cmd_create },
+	{ "mount", TARGET "[@SNAPSHOT] MOUNTPOINT",
+	  "show a branch, or a snapshot read-only, as a file", 1, 2,
+	  mount_options, cmd_mount },
+	{ "umount", "MOUNTPOINT|" TARGET, "end a mount, or all of a branch", 0,
+	  1, umount_options, cmd_umount },
+	{ "snapshot create", TARGET "[@NAME]...",
+	  "keep the present state under a name", 0, ANY_NUMBER,
+	  snapshot_create_options, cmd_snapshot_create },
+	{ "snapshot list", TARGET, "list snapshots", 0, 1,
+	  snapshot_list_options, cmd_snapshot_list },
+	{ "snapshot show", SNAPSHOT "...", "all about a snapshot", 0,
+	  ANY_NUMBER, NULL, cmd_snapshot_show },
+	{ "snapshot rename", SNAPSHOT " NEWNAME", "give it another name", 1, 2,
+	  NULL, cmd_snapshot_rename },
+	{ "snapshot delete", SNAPSHOT "[,SNAPSHOT|FROM%TO]...",
+	  "move snapshots to the trash", 0, ANY_NUMBER, delete_options,
+	  cmd_snapshot_delete },
+	{ "snapshot hold", "TAG " SNAPSHOT "...",
+	  "protect snapshots from deletion", 1, ANY_NUMBER, NULL,
+	  cmd_snapshot_hold },
+	{ "snapshot release", "TAG " SNAPSHOT "...", "end a hold", 1,
+	  ANY_NUMBER, NULL, cmd_snapshot_release },
+	{ "snapshot holds", TARGET "[@SNAPSHOT]", "list holds", 0, 1, NULL,
+	  cmd_snapshot_holds },
+	{ "snapshot prune", TARGET,
+	  "delete automatic snapshots that no rule keeps", 0, 1, prune_options,
+	  cmd_snapshot_prune },
+	{ "rollback", SNAPSHOT, "continue a branch from a snapshot", 0, 1,
+	  rollback_options, cmd_rollback },
+	{ "undo", STORE " [OPERATION]",
+	  "revert the last operation, or the given one", 0, 2, undo_options,
+	  cmd_undo },
+	{ "log", STORE, "list operations, newest first", 0, 1, log_options,
+	  cmd_log },
+	{ "clone", TARGET "[@SNAPSHOT] NEWBRANCH",
+	  "make a branch from a snapshot or a head", 1, 2, NULL, cmd_clone },
+	{ "branch list", STORE, "list branches", 0, 1, NULL, cmd_branch_list },
+	{ "branch show", TARGET, "all about a branch", 0, 1, NULL,
+	  cmd_branch_show },
+	{ "branch rename", TARGET " NEWNAME", "give it another name", 1, 2,
+	  NULL, cmd_branch_rename },
+	{ "branch delete", "[STORE]:BRANCH...", "move branches to the trash",
+	  0, ANY_NUMBER, delete_options, cmd_branch_delete },
+	{ "branch resize", TARGET " [+|-]SIZE", "the same as resize", 1, 2,
+	  resize_options, cmd_resize },
+	{ "resize", TARGET " [+|-]SIZE", "change the size of a branch's image",
+	  1, 2, resize_options, cmd_resize },
+	{ "status", STORE, "health; exit 3: look at it, 16: damaged", 0, 1,
+	  NULL, cmd_status },
+	{ "df", STORE, "what uses the space", 0, 1, NULL, cmd_df },
+	{ "tree", STORE, "draw snapshots and branches", 0, 1, tree_options,
+	  cmd_tree },
+	{ "diff", "base|" TARGET "[@SNAPSHOT] [TARGET]",
+	  "extents that differ between two states", 0, 2, diff_options,
+	  cmd_diff },
+	{ "export", TARGET "[@SNAPSHOT] FILE", "write a sparse image file", 1,
+	  2, export_options, cmd_export },
+	{ "gc", STORE, "empty the trash and free what nothing refers to", 0, 1,
+	  gc_options, cmd_gc },
+	{ "compact", STORE, "rewrite segments that are mostly dead", 0, 1,
+	  compact_options, cmd_compact },
+	{ "stats", STORE " [INTERVAL [COUNT]]",
+	  "counters since the store was opened", 0, 3, stats_options,
+	  cmd_stats },
+	{ "config get", STORE " KEY", "print a setting", 1, 2, NULL,
+	  cmd_config_get },
+	{ "config set", STORE " KEY=VALUE...", "change settings", 1,
+	  ANY_NUMBER, NULL, cmd_config_set },
+	{ "config show", STORE, "list all settings", 0, 1, NULL,
+	  cmd_config_show },
+	{ "completion", "bash|zsh|fish", "print a completion script", 1, 1,
+	  NULL, cmd_completion },
+	{ "version", "", "print the version", 0, 0, NULL, cmd_version },
+	{ "help", "[COMMAND]", "describe a command", 0, 2, help_options,
+	  cmd_help },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static const struct {
+	const char *alias, *name;
+} aliases[] = {
+	{ "snap", "snapshot" },
+	{ "ls", "list" },
+	{ "rm", "delete" },
+	{ "mv", "rename" },
+};
+
+const struct command *command_at(size_t index)
+{
+	return index < COMMAND_COUNT ? &commands[index] : NULL;
+}
+
+static const char *unalias(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(aliases[i].alias, word) == 0)
+			return aliases[i].name;
+	return word;
+}
+
+/* Steps to make one word of the other: change, insert, remove a letter, or
+ * swap two neighbours. */
+static unsigned distance(const char *a, const char *b)
+{
+	enum { MOST = 32 };
+	unsigned rows[MOST + 1][MOST + 1];
+	size_t a_len = strlen(a), b_len = strlen(b), i, j;
+
+	if (a_len > MOST || b_len > MOST)
+		return UINT32_MAX;
+	for (i = 0; i <= a_len; i++)
+		rows[i][0] = (unsigned)i;
+	for (j = 0; j <= b_len; j++)
+		rows[0][j] = (unsigned)j;
+	for (i = 1; i <= a_len; i++) {
+		for (j = 1; j <= b_len; j++) {
+			unsigned best = rows[i - 1][j - 1] +
+					(a[i - 1] != b[j - 1]);
+
+			if (rows[i - 1][j] + 1 < best)
+				best = rows[i - 1][j] + 1;
+			if (rows[i][j - 1] + 1 < best)
+				best = rows[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
+				best = rows[i - 2][j - 2] + 1;
+			rows[i][j] = best;
+		}
+	}
+	return rows[a_len][b_len];
+}
+
+const char *command_nearest(const char *word, const char *(*name)(size_t))
+{
+	size_t len_bytes = strlen(word), i;
+	unsigned best = len_bytes > 5 ? 3 : len_bytes > 2 ? 2 : 1;
+	const char *nearest = NULL;
+
+	for (i = 0; name(i); i++) {
+		unsigned steps = distance(word, name(i));
+
+		if (steps < best || (steps == best && !nearest)) {
+			best = steps;
+			nearest = name(i);
+		}
+	}
+	return nearest;
+}
+
+static const char *const groups[] = { "snapshot", "branch", "config" };
+
+#define GROUP_COUNT (sizeof(groups) / sizeof(groups[0]))
+
+/* All that may follow `cowd`. */
+static const char *name_at(size_t index)
+{
+	if (index < COMMAND_COUNT)
+		return commands[index].name;
+	index -= COMMAND_COUNT;
+	return index < GROUP_COUNT ? groups[index] : NULL;
+}
+
+static bool is_group(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < GROUP_COUNT; i++)
+		if (strcmp(groups[i], word) == 0)
+			return true;
+	return false;
+}
+
+static void hint_group(const char *group, struct failure *failure)
+{
+	char verbs[512] = "";
+	size_t i, len_bytes = strlen(group), used = 0;
+
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		const char *name = commands[i].name;
+
+		if (strncmp(name, group, len_bytes) == 0 &&
+		    name[len_bytes] == ' ' && used < sizeof(verbs))
+			used += (size_t)snprintf(verbs + used,
+						 sizeof(verbs) - used, "%s%s",
+						 used ? ", " : "",
+						 name + len_bytes + 1);
+	}
+	failure_hint(failure, "cowd %s takes one of: %s", group, verbs);
+}
+
+static const struct command *unknown_command(const char *group,
+					     const char *word,
+					     struct failure *failure)
+{
+	const char *nearest;
+	char full[160];
+
+	snprintf(full, sizeof(full), "%s%s%.64s", group ? group : "",
+		 group ? " " : "", word);
+	nearest = command_nearest(full, name_at);
+	failure_set(failure, FAILURE_USAGE, full, "no such command");
+	if (nearest)
+		failure_hint(failure, "did you mean 'cowd %s'?", nearest);
+	else if (group)
+		hint_group(group, failure);
+	else
+		failure_hint(failure, "cowd help lists the commands");
+	return NULL;
+}
+
+const struct command *command_find(char **words, unsigned word_count,
+				   unsigned *out_words,
+				   struct failure *failure)
+{
+	const char *first, *second;
+	char name[128];
+	size_t i;
+
+	if (word_count == 0) {
+		failure_set(failure, FAILURE_USAGE, NULL, "no command");
+		failure_hint(failure, "cowd help lists the commands");
+		return NULL;
+	}
+	first = unalias(words[0]);
+	second = word_count > 1 ? unalias(words[1]) : "";
+	if (is_group(first) && !*second) {
+		failure_set(failure, FAILURE_USAGE, first,
+			    "this needs a second word");
+		hint_group(first, failure);
+		return NULL;
+	}
+	*out_words = is_group(first) ? 2 : 1;
+	snprintf(name, sizeof(name), *out_words == 2 ? "%.60s %.60s" : "%.60s",
+		 first, second);
+	for (i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return unknown_command(*out_words == 2 ? first : NULL,
+			       *out_words == 2 ? second : first, failure);
+}
+
+static void print_options(const struct option_spec *specs,
+			  const struct option_spec *hidden_by, FILE *out)
+{
+	for (; specs && specs->name; specs++) {
+		char left[64];
+		bool has_letter = specs->letter &&
+				  !options_hides_letter(hidden_by,
+							specs->letter);
+
+		if (!specs->help)
+			continue;
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s",
+			 has_letter ? '-' : ' ',
+			 has_letter ? specs->letter : ' ',
+			 has_letter ? "," : " ", specs->name,
+			 specs->argument ? " " : "",
+			 specs->argument ? specs->argument : "");
+		fprintf(out, "  %-28s %s\n", left, specs->help);
+	}
+}
+
+void command_help(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: cowd %s [OPTIONS]%s%s\n\n%s.\n", command->name,
+		*command->synopsis ? " " : "", command->synopsis,
+		command->help);
+	if (command->options && command->options[0].help) {
+		fprintf(out, "\nOptions:\n");
+		print_options(command->options, NULL, out);
+	}
+	fprintf(out, "\nOptions of every command:\n");
+	print_options(options_global, command->options, out);
+}
+
+void command_help_all(FILE *out)
+{
+	size_t i;
+
+	fprintf(out, "usage: cowd COMMAND [OPTIONS] [ARGUMENTS]\n\n"
+		     "Copy-on-write overlays of images, with snapshots.\n\n"
+		     "Commands:\n");
+	for (i = 0; i < COMMAND_COUNT; i++)
+		fprintf(out, "  %-18s %s\n", commands[i].name,
+			commands[i].help);
+	fprintf(out, "\nTARGET is STORE[:BRANCH][@SNAPSHOT]; SNAPSHOT may be "
+		     "'latest', '~2' (the second\nnewest) or the first "
+		     "digits of an id.\n\nOptions of every command:\n");
+	print_options(options_global, NULL, out);
+	fprintf(out, "\n'cowd COMMAND --help' describes a command, cowd(8) "
+		     "all of them.\n");
+}
+
+static void dump(const char *command, const struct option_spec *spec,
+		 FILE *out)
+{
+	for (; spec && spec->name; spec++)
+		if (spec->help)
+			fprintf(out, "%s\t--%s\t%s%c\t%s\n", command,
+				spec->name, spec->letter ? "-" : "",
+				spec->letter ? spec->letter : ' ',
+				spec->argument ? spec->argument : "");
+}
+
+void command_dump_options(FILE *out)
+{
+	size_t i;
+
+	dump("global", options_global, out);
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		fprintf(out, "%s\t\t\t%s\n", commands[i].name,
+			commands[i].synopsis);
+		dump(commands[i].name, commands[i].options, out);
+	}
+}

@@ -1,0 +1,146 @@
+/*
+ * The command line as a table: every command with its options, from which
+ * parsing, --help, completion and the check of the manual page are made.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "failure.h"
+#include "options.h"
+#include "target.h"
+
+struct cli;
+
+struct command {
+	const char *name;     /* "snapshot create" */
+	const char *synopsis; /* its arguments, for people */
+	const char *help;     /* one line */
+	unsigned least, most; /* positional arguments */
+	const struct option_spec *options; /* its own; may be NULL */
+	/* The exit code, or a negative errno with cli->failure filled. */
+	int (*run)(struct cli *cli);
+};
+
+#define ANY_NUMBER 1000000u
+
+/* One invocation: what was asked for, and why it failed. */
+struct cli {
+	const struct command *command;
+	const char *values[OPTION_COUNT]; /* of options with an argument */
+	unsigned counts[OPTION_COUNT];    /* how often each was given */
+	char **arguments;
+	unsigned argument_count;
+	struct failure failure;
+};
+
+static inline bool option_given(const struct cli *cli, enum option_id id)
+{
+	return cli->counts[id] > 0;
+}
+
+static inline const char *option_value(const struct cli *cli,
+				       enum option_id id)
+{
+	return cli->values[id];
+}
+
+/* command.c */
+const struct command *command_at(size_t index); /* NULL past the end */
+/* The command that words[0..] names; *out_words is how many words it took.
+ * NULL with a usage failure, which suggests the nearest name. */
+const struct command *command_find(char **words, unsigned word_count,
+				   unsigned *out_words,
+				   struct failure *failure);
+/* The nearest of the names that differs by little, or NULL. */
+const char *command_nearest(const char *word, const char *(*name)(size_t));
+void command_help(const struct command *command, FILE *out);
+void command_help_all(FILE *out);
+/* "COMMAND<tab>--long<tab>-s<tab>ARGUMENT" a line; for tests. */
+void command_dump_options(FILE *out);
+
+/*
+ * cmd_call.c: calls a method of the store, in its daemon if one runs, else
+ * by opening the store here. Takes the reference of params; NULL means that
+ * a word in them isn't UTF-8. A failure is about target as it was typed.
+ */
+NODISCARD int call_method(struct cli *cli, const struct target *target,
+			  const char *method, json_t *params,
+			  json_t **out_result);
+/* Set by SIGINT and SIGTERM: 0 or the signal's number. */
+extern volatile sig_atomic_t cli_interrupted;
+void cli_catch_signals(void);
+
+/* Fills *target from argument number index, or from the default store when
+ * there is none. */
+NODISCARD int cli_target(struct cli *cli, unsigned index,
+			 struct target *out_target);
+/* Usage failures when a part is missing, or is one too many. */
+NODISCARD int cli_need_snapshot(struct cli *cli, const struct target *target);
+NODISCARD int cli_no_snapshot(struct cli *cli, const struct target *target);
+NODISCARD int cli_only_store(struct cli *cli, const struct target *target);
+/* Asks on a terminal unless -y; false: the user said no (failure is set). */
+bool cli_confirm(struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Prints with printf unless -q. */
+void cli_say(const struct cli *cli, const char *format, ...)
+	PRINTF_LIKE(2, 3);
+/* With --json, prints the result and returns true. */
+bool cli_print_json(const struct cli *cli, const json_t *result);
+
+/* cmd_progress.c: done of total, as reported by long work. */
+struct progress {
+	const struct cli *cli;
+	const char *operation;
+	int64_t started_ns, shown_ns;
+	bool is_drawn;
+};
+
+void progress_init(struct progress *progress, const struct cli *cli,
+		   const char *operation);
+/* context: the struct progress. -EINTR once the user pressed ^C. */
+int progress_report(void *context, uint64_t done, uint64_t total);
+/* Wipes the bar. */
+void progress_fini(struct progress *progress);
+
+/* The commands. */
+int cmd_create(struct cli *cli);
+int cmd_mount(struct cli *cli);
+int cmd_umount(struct cli *cli);
+int cmd_snapshot_create(struct cli *cli);
+int cmd_snapshot_list(struct cli *cli);
+int cmd_snapshot_show(struct cli *cli);
+int cmd_snapshot_rename(struct cli *cli);
+int cmd_snapshot_delete(struct cli *cli);
+int cmd_snapshot_hold(struct cli *cli);
+int cmd_snapshot_release(struct cli *cli);
+int cmd_snapshot_holds(struct cli *cli);
+int cmd_snapshot_prune(struct cli *cli);
+int cmd_rollback(struct cli *cli);
+int cmd_undo(struct cli *cli);
+int cmd_log(struct cli *cli);
+int cmd_clone(struct cli *cli);
+int cmd_branch_list(struct cli *cli);
+int cmd_branch_show(struct cli *cli);
+int cmd_branch_rename(struct cli *cli);
+int cmd_branch_delete(struct cli *cli);
+int cmd_resize(struct cli *cli);
+int cmd_status(struct cli *cli);
+int cmd_df(struct cli *cli);
+int cmd_tree(struct cli *cli);
+int cmd_diff(struct cli *cli);
+int cmd_export(struct cli *cli);
+int cmd_gc(struct cli *cli);
+int cmd_compact(struct cli *cli);
+int cmd_stats(struct cli *cli);
+int cmd_config_get(struct cli *cli);
+int cmd_config_set(struct cli *cli);
+int cmd_config_show(struct cli *cli);
+int cmd_completion(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_help(struct cli *cli);
+/* `mount -t cowd DEVICE DIRECTORY -o OPTIONS`. */
+int mount_helper_main(int argc, char **argv);
