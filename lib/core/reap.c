@@ -52,6 +52,17 @@ static int decode(struct reaper *reaper, const struct window_key *key,
 	return 0;
 }
 
+static void copy_version(const struct window *window, struct version *version)
+{
+	version->key = (struct window_key){ window->number.inode,
+					    window->number.window, window->line,
+					    window->gen };
+	version->slot_count = window->slot_count;
+	if (window->slot_count)
+		memcpy(version->slots, window->slots,
+		       window->slot_count * sizeof(struct slot));
+}
+
 /* The unsaved version on the line with the least generation >= gen. */
 static bool next_unsaved(struct store *store, uint32_t line, uint32_t gen,
 			 const struct window_key *key, struct version *version)
@@ -71,13 +82,8 @@ static bool next_unsaved(struct store *store, uint32_t line, uint32_t gen,
 			    (!best || window->gen <= best->gen))
 				best = window;
 	}
-	if (best) {
-		version->key = (struct window_key){ key->inode, key->window,
-						    best->line, best->gen };
-		version->slot_count = best->slot_count;
-		memcpy(version->slots, best->slots,
-		       best->slot_count * sizeof(struct slot));
-	}
+	if (best)
+		copy_version(best, version);
 	mutex_unlock(&store->map_lock);
 	return best != NULL;
 }
@@ -100,28 +106,46 @@ static int next_version(struct reaper *reaper, uint32_t line, uint32_t gen,
 	return unsaved ? 0 : -ENOENT;
 }
 
+/* The last version on a line up to gen. -ENOENT. */
+static int last_version(struct reaper *reaper, uint32_t line, uint32_t gen,
+			const struct window_key *key, struct version *version)
+{
+	struct store *store = reaper->store;
+	const struct window *unsaved;
+	struct window_key found;
+	size_t row_bytes;
+	int rc;
+
+	mutex_lock(&store->map_lock);
+	unsaved = cache_find_unsaved(store, line, gen, key->inode, key->window);
+	if (unsaved)
+		copy_version(unsaved, version);
+	mutex_unlock(&store->map_lock);
+	rc = index_window_previous(store->index, key->inode, key->window, line,
+				   gen, &found, reaper->bytes, &row_bytes);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc == 0 && (!unsaved || found.gen > version->key.gen))
+		return decode(reaper, &found, row_bytes, version);
+	return unsaved ? 0 : -ENOENT;
+}
+
 /* The version that the row was made from. -ENOENT: base. */
 static int previous_version(struct reaper *reaper, const struct window_key *key,
 			    struct version *version)
 {
-	struct store *store = reaper->store;
 	const struct line *line;
-	struct window_key found;
 	uint32_t id = key->line, limit = key->gen - 1;
-	size_t row_bytes;
 	int rc = -ENOENT;
 
-	/* Saved rows only: the checkpoint before left no older unsaved one. */
 	for (; id && rc == -ENOENT; id = line->row.parent) {
-		line = graph_line(&store->graph, id);
+		line = graph_line(&reaper->store->graph, id);
 		if (!line)
 			return -EUCLEAN;
-		rc = index_window_previous(store->index, key->inode,
-					   key->window, id, limit, &found,
-					   reaper->bytes, &row_bytes);
+		rc = last_version(reaper, id, limit, key, version);
 		limit = line->row.fork_gen;
 	}
-	return rc < 0 ? rc : decode(reaper, &found, row_bytes, version);
+	return rc;
 }
 
 static void push(struct reaper *reaper, size_t *depth, uint32_t line)
