@@ -502,14 +502,14 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 {
 	AUTO_FREE struct mover *mover = calloc(1, sizeof(*mover));
 	uint32_t last = 0, segment;
-	uint64_t dead = 0, live_before, done = 0;
+	uint64_t dead = 0, live_before, live_after, done = 0;
 	int rc;
 
 	if (!mover)
 		return -ENOMEM;
 	mover->store = store;
 	rc = dry_run ? 0 : checkpoint_run(store, false);
-	live_before = store->space.live_blocks;
+	live_before = space_map_live_blocks(&store->space);
 	segment = store->space.count ?
 			  store->space.segments[store->space.count - 1]->id :
 			  0;
@@ -529,10 +529,10 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 		int saved = checkpoint_run(store, true);
 
 		rc = rc < 0 ? rc : saved;
-		if (live_before > store->space.live_blocks)
+		live_after = space_map_live_blocks(&store->space);
+		if (live_before > live_after)
 			mover->result.freed_bytes =
-				(live_before - store->space.live_blocks) *
-				BLOCK_BYTES;
+				(live_before - live_after) * BLOCK_BYTES;
 	}
 	*result = mover->result;
 	return rc;

@@ -653,9 +653,11 @@ static int reap_one(struct reaper *reaper)
 	}
 	if (snapshot.id)
 		unsaved = has_unsaved(store, snapshot.line, snapshot.gen);
-	else if (branch.id || line.id)
-		unsaved = has_unsaved(store, branch.id ? branch.line : line.id,
-				      UINT32_MAX);
+	else if (branch.id)
+		unsaved = has_unsaved(store, branch.line, UINT32_MAX);
+	else if (line.id) /* its fork is a point of its parent */
+		unsaved = has_unsaved(store, line.id, UINT32_MAX) ||
+			  has_unsaved(store, line.parent, line.fork_gen);
 	mutex_unlock(&store->order_lock);
 	if (unsaved)
 		return 2;

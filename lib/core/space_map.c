@@ -273,3 +273,23 @@ void space_map_remove(struct space_map *map, uint32_t id)
 	}
 	mutex_unlock(&map->lock);
 }
+
+uint64_t space_map_live_blocks(struct space_map *map)
+{
+	uint64_t blocks;
+
+	mutex_lock(&map->lock);
+	blocks = map->live_blocks;
+	mutex_unlock(&map->lock);
+	return blocks;
+}
+
+uint64_t space_map_freed_blocks(struct space_map *map)
+{
+	uint64_t blocks;
+
+	mutex_lock(&map->lock);
+	blocks = map->freed_blocks;
+	mutex_unlock(&map->lock);
+	return blocks;
+}

@@ -40,6 +40,8 @@ NODISCARD int space_map_load(struct space_map *map, struct index *index);
 void space_map_use(struct space_map *map, struct location at, uint32_t blocks,
 		   bool metadata);
 void space_map_free(struct space_map *map, struct location at, uint32_t blocks);
+uint64_t space_map_live_blocks(struct space_map *map);
+uint64_t space_map_freed_blocks(struct space_map *map);
 bool space_map_is_live(struct space_map *map, struct location at);
 void space_map_seal(struct space_map *map, uint32_t segment,
 		    uint32_t used_blocks, uint64_t last_lsn);

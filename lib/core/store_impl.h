@@ -103,7 +103,7 @@ struct store {
 	int64_t last_checkpoint_ns, last_activity_ns;
 	uint64_t idle_operations;
 	atomic_bool reap_pending; /* there may be rows to drop */
-	bool reaping; /* maintenance_lock */
+	bool reaping;		  /* maintenance_lock */
 
 	struct mutex worker_lock;
 	pthread_cond_t worker_wake, worker_done;

@@ -27,7 +27,7 @@ static bool checkpoint_due(struct store *store)
 			  store->checkpoint_stored_bytes;
 	int64_t age = store_monotonic_ns() - store->last_checkpoint_ns;
 
-	if (records == 0 && store->space.freed_blocks == 0)
+	if (records == 0 && space_map_freed_blocks(&store->space) == 0)
 		return false;
 	return stored + records * 64 >= store->config.checkpoint_log_bytes ||
 	       unsaved_bytes(store) >= store->config.cache_bytes / 2 ||

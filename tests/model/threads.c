@@ -1,0 +1,186 @@
+/*
+ * Threads on one store: each owns a range of the image, writes versions of
+ * its blocks and reads them back, while another takes snapshots, deletes
+ * them, checkpoints and compacts. For ThreadSanitizer, and for the claim
+ * that nobody sees anything but what he wrote.
+ *
+ *   threads [SECONDS]
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "history.h"
+#include "logging.h"
+#include "space.h"
+#include "store.h"
+
+enum { THREADS = 4, BLOCKS = 700, RANGE_BYTES = BLOCKS * BLOCK_BYTES };
+
+#define CHECK(expression)                                                   \
+	do {                                                                \
+		if (!(expression)) {                                        \
+			fprintf(stderr, "threads: line %d: %s\n", __LINE__, \
+				#expression);                               \
+			abort();                                            \
+		}                                                           \
+	} while (0)
+
+static struct store *store;
+static struct view *view;
+static atomic_bool stop;
+static atomic_uint_fast64_t operations;
+static const struct actor actor;
+
+struct worker {
+	pthread_t thread;
+	unsigned nr;
+	unsigned seed;
+	uint32_t version[BLOCKS];
+};
+
+static void fill(uint8_t *block, unsigned owner, unsigned nr, uint32_t version)
+{
+	uint32_t i, words[4] = { owner + 1, nr, version, owner ^ version };
+
+	for (i = 0; i < BLOCK_BYTES; i += sizeof(words))
+		memcpy(block + i, words, sizeof(words));
+	if (version % 7 == 0)
+		memset(block, 0, BLOCK_BYTES);
+}
+
+static uint64_t offset_of(const struct worker *worker, unsigned nr)
+{
+	return (uint64_t)worker->nr * RANGE_BYTES + (uint64_t)nr * BLOCK_BYTES;
+}
+
+static void write_some(struct worker *worker, unsigned nr)
+{
+	uint8_t data[8 * BLOCK_BYTES];
+	unsigned count = 1 + (unsigned)rand_r(&worker->seed) % 8, i;
+
+	if (nr + count > BLOCKS)
+		count = BLOCKS - nr;
+	for (i = 0; i < count; i++)
+		fill(data + (size_t)i * BLOCK_BYTES, worker->nr, nr + i,
+		     ++worker->version[nr + i]);
+	CHECK(file_write(view_image(view), offset_of(worker, nr), data,
+			 (size_t)count * BLOCK_BYTES) == 0);
+}
+
+static void read_one(struct worker *worker, unsigned nr)
+{
+	uint8_t data[BLOCK_BYTES], want[BLOCK_BYTES];
+	size_t got;
+
+	if (worker->version[nr] == 0)
+		return;
+	fill(want, worker->nr, nr, worker->version[nr]);
+	CHECK(file_read(view_image(view), offset_of(worker, nr), data,
+			sizeof(data), &got) == 0);
+	CHECK(got == sizeof(data));
+	CHECK(memcmp(data, want, sizeof(data)) == 0);
+}
+
+static void *work(void *context)
+{
+	struct worker *worker = context;
+
+	while (!atomic_load(&stop)) {
+		unsigned nr = (unsigned)rand_r(&worker->seed) % BLOCKS;
+		unsigned dice = (unsigned)rand_r(&worker->seed) % 100;
+
+		if (dice < 50)
+			write_some(worker, nr);
+		else if (dice < 98)
+			read_one(worker, nr);
+		else
+			CHECK(file_sync(view_image(view)) == 0);
+		atomic_fetch_add(&operations, 1);
+	}
+	return NULL;
+}
+
+static void keep_house(unsigned round)
+{
+	struct compact_result compact;
+	struct snapshot_info info;
+	struct gc_result gc;
+	struct failure failure = { 0 };
+	char name[32];
+
+	snprintf(name, sizeof(name), "s%u", round);
+	CHECK(history_snapshot(store, "main", name, NULL, SNAPSHOT_KIND_MANUAL,
+			       &actor, &info, &failure) == 0);
+	if (round % 3 == 2)
+		CHECK(history_delete_snapshot(store, info.id, true, &actor,
+					      &failure) == 0);
+	if (round % 5 == 4)
+		CHECK(store_checkpoint(store) == 0);
+	if (round % 11 == 10)
+		CHECK(space_compact(store, 30, false, NULL, NULL, &compact,
+				    &failure) == 0);
+	if (round % 13 == 12)
+		CHECK(space_gc(store, 0, false, &actor, NULL, NULL, &gc,
+			       &failure) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	int seconds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 3;
+	char directory[] = "/tmp/cowd-threads-XXXXXX", path[64], command[128];
+	struct store_create_params params = {
+		.path = path,
+		.size_bytes = (uint64_t)THREADS * RANGE_BYTES,
+	};
+	struct worker workers[THREADS] = { 0 };
+	struct failure failure = { 0 };
+	time_t end = time(NULL) + seconds;
+	unsigned i, round = 0, nr;
+
+	CHECK(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/store", directory);
+	config_defaults(&params.config);
+	params.config.reserve_bytes = 0;
+	params.config.cache_bytes = 8 << 20;
+	params.config.checkpoint_every_ns = 200000000;
+	log_set_level(LOG_LEVEL_ERROR);
+	CHECK(store_create(&params, &failure) == 0);
+	CHECK(store_open(path, NULL, &store, &failure) == 0);
+	CHECK(view_open_branch(store, "main", &view, &failure) == 0);
+	for (i = 0; i < THREADS; i++) {
+		workers[i].nr = i;
+		workers[i].seed = i + 1;
+		CHECK(pthread_create(&workers[i].thread, NULL, work,
+				     &workers[i]) == 0);
+	}
+	while (time(NULL) < end) {
+		usleep(20000);
+		keep_house(round++);
+	}
+	atomic_store(&stop, true);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(workers[i].thread, NULL);
+	view_put(view);
+	CHECK(store_close(store) == 0);
+	CHECK(store_open(path, NULL, &store, &failure) == 0);
+	CHECK(view_open_branch(store, "main", &view, &failure) == 0);
+	for (i = 0; i < THREADS; i++)
+		for (nr = 0; nr < BLOCKS; nr++)
+			read_one(&workers[i], nr);
+	view_put(view);
+	CHECK(store_close(store) == 0);
+	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+	CHECK(system(command) == 0);
+	printf("threads: %" PRIuFAST64 " operations, %u snapshots: equal\n",
+	       atomic_load(&operations), round);
+	return 0;
+}
