@@ -40,6 +40,7 @@ int chunk_header_decode(const uint8_t *bytes, size_t len_bytes,
 	if (le32_get(disk.magic) != CHUNK_MAGIC ||
 	    le16_get(disk.raw_blocks) == 0 ||
 	    le16_get(disk.raw_blocks) > CHUNK_BLOCKS_MAX ||
+	    le32_get(disk.lz4_bytes) == 0 ||
 	    le32_get(disk.lz4_bytes) > len_bytes - sizeof(disk))
 		return -EUCLEAN; /* F-40 */
 	*out_raw_blocks = le16_get(disk.raw_blocks);

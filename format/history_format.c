@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { STATE_MAX = 2 }; /* of snapshots and branches; kinds of snapshots */
+
 struct disk_history {
 	struct le16 op;
 	struct le16 name_bytes;
@@ -69,6 +71,32 @@ static int string_decode(const uint8_t **next, size_t len_bytes, char *out,
 	return 0;
 }
 
+/*
+ * Does the operation make sense by itself? Ids come from counters that only
+ * grow: so a line is younger than its parent, and lines make no cycle.
+ */
+static bool history_valid(const struct history_record *h)
+{
+	switch (h->op) {
+	case HISTORY_OP_SNAPSHOT:
+	case HISTORY_OP_SNAPSHOT_STATE:
+	case HISTORY_OP_BRANCH_STATE:
+		return h->state <= STATE_MAX;
+	case HISTORY_OP_ROLLBACK:
+	case HISTORY_OP_CLONE:
+		return h->from_line != 0 && h->line > h->from_line &&
+		       h->gen > h->from_gen;
+	case HISTORY_OP_RESIZE:
+		return h->size_bytes <= INT64_MAX;
+	case HISTORY_OP_SNAPSHOT_RENAME:
+	case HISTORY_OP_HOLD:
+	case HISTORY_OP_RELEASE:
+	case HISTORY_OP_BRANCH_RENAME:
+		return true;
+	}
+	return false;
+}
+
 int history_record_decode(const struct record *record,
 			  struct history_record *out_history)
 {
@@ -108,5 +136,7 @@ int history_record_decode(const struct record *record,
 		    0 ||
 	    string_decode(&next, note, h->note, sizeof(h->note)) < 0)
 		return -EUCLEAN; /* F-22 */
+	if (!history_valid(h))
+		return -EUCLEAN; /* F-24 */
 	return 0;
 }

@@ -47,6 +47,6 @@ struct history_record {
 /* Returns the payload's length. */
 size_t history_record_encode(const struct history_record *history,
 			     uint8_t *out);
-/* -EUCLEAN: F-21, F-22. */
+/* -EUCLEAN: F-21, F-22, F-24. */
 NODISCARD int history_record_decode(const struct record *record,
 				    struct history_record *out_history);

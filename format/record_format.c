@@ -5,7 +5,11 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "slot.h"
+
 #define RECORD_BLOCK_MAGIC UINT32_C(0x43455243) /* "CREC" */
+
+enum { MODE_MAX = 07777 }; /* permission bits only */
 
 struct disk_record_block {
 	struct le32 magic;
@@ -74,6 +78,22 @@ struct disk_move_source {
 	struct le16 block;
 	struct le16 skip;
 };
+
+/* Files end below 2^63 bytes: so offsets never overflow. */
+static bool range_valid(uint64_t first_block, uint64_t block_count)
+{
+	const uint64_t most = INT64_MAX / FORMAT_BLOCK_BYTES;
+
+	return first_block <= most && block_count <= most - first_block;
+}
+
+/* Raw blocks are stored one for one; a compressed chunk is never longer. */
+static bool stored_valid(bool is_lz4, unsigned block_count,
+			 unsigned stored_blocks)
+{
+	return is_lz4 ? stored_blocks <= block_count :
+			stored_blocks == block_count;
+}
 
 static bool location_valid(struct location at, uint32_t blocks)
 {
@@ -262,9 +282,9 @@ int extent_record_decode(const struct record *record,
 	out_extent->block_count = le16_get(disk.block_count);
 	out_extent->stored_blocks = le16_get(disk.stored_blocks);
 	if (out_extent->block_count == 0 || out_extent->block_count > most ||
-	    out_extent->stored_blocks > out_extent->block_count ||
-	    out_extent->first_block > INT64_MAX / FORMAT_BLOCK_BYTES ||
-	    (!is_lz4 && out_extent->stored_blocks != out_extent->block_count) ||
+	    !stored_valid(is_lz4, out_extent->block_count,
+			  out_extent->stored_blocks) ||
+	    !range_valid(out_extent->first_block, out_extent->block_count) ||
 	    !location_valid(out_extent->chunk, out_extent->stored_blocks))
 		return -EUCLEAN; /* F-17 */
 	count = is_lz4 ? 1 : out_extent->block_count;
@@ -292,7 +312,6 @@ int zero_record_decode(const struct record *record,
 		       struct zero_record *out_zero)
 {
 	struct disk_range disk;
-	const uint64_t most = INT64_MAX / FORMAT_BLOCK_BYTES;
 
 	if (record->payload_bytes < sizeof(disk))
 		return -EUCLEAN; /* F-16 */
@@ -304,8 +323,7 @@ int zero_record_decode(const struct record *record,
 		.first_block = le64_get(disk.first),
 		.block_count = le64_get(disk.count),
 	};
-	if (out_zero->first_block > most ||
-	    out_zero->block_count > most - out_zero->first_block)
+	if (!range_valid(out_zero->first_block, out_zero->block_count))
 		return -EUCLEAN; /* F-18 */
 	return 0;
 }
@@ -380,6 +398,8 @@ int attributes_record_decode(const struct record *record,
 		.mtime_ns = (int64_t)le64_get(disk.mtime_ns),
 		.ctime_ns = (int64_t)le64_get(disk.ctime_ns),
 	};
+	if (out->mode > MODE_MAX)
+		return -EUCLEAN; /* F-23 */
 	return 0;
 }
 
@@ -414,12 +434,42 @@ size_t move_record_encode(const struct move_record *move, uint8_t *out)
 	return (size_t)(next - out);
 }
 
+static bool move_valid(const struct move_record *move, unsigned is_lz4)
+{
+	const uint64_t most = INT64_MAX / FORMAT_BLOCK_BYTES;
+
+	return is_lz4 <= 1 && move->block_count != 0 &&
+	       move->block_count <= CHUNK_BLOCKS_MAX &&
+	       move->window <= most / WINDOW_BLOCKS &&
+	       stored_valid(is_lz4, move->block_count, move->stored_blocks) &&
+	       location_valid(move->chunk, move->stored_blocks);
+}
+
+static int move_sources_decode(const uint8_t *next,
+			       struct move_record *out_move)
+{
+	size_t i;
+
+	for (i = 0; i < out_move->block_count; i++) {
+		struct disk_move_source source;
+		struct location *at = &out_move->source[i].at;
+
+		memcpy(&source, next + i * sizeof(source), sizeof(source));
+		at->segment = le32_get(source.segment);
+		at->block = le16_get(source.block);
+		if (!location_valid(*at, 1) ||
+		    le16_get(source.skip) >= CHUNK_BLOCKS_MAX)
+			return -EUCLEAN; /* F-19 */
+		out_move->source[i].skip = (uint8_t)le16_get(source.skip);
+	}
+	return 0;
+}
+
 int move_record_decode(const struct record *record,
 		       struct move_record *out_move)
 {
 	struct disk_move disk;
-	size_t sum_count, i;
-	const uint8_t *next;
+	size_t sum_count;
 
 	if (record->payload_bytes < sizeof(disk))
 		return -EUCLEAN; /* F-16 */
@@ -432,29 +482,17 @@ int move_record_decode(const struct record *record,
 	out_move->block_count = le16_get(disk.block_count);
 	out_move->stored_blocks = le16_get(disk.stored_blocks);
 	out_move->is_lz4 = le16_get(disk.is_lz4) != 0;
-	if (out_move->block_count == 0 ||
-	    out_move->block_count > CHUNK_BLOCKS_MAX ||
-	    out_move->stored_blocks > CHUNK_BLOCKS_MAX ||
-	    !location_valid(out_move->chunk, out_move->stored_blocks))
+	if (!move_valid(out_move, le16_get(disk.is_lz4)))
 		return -EUCLEAN; /* F-19 */
 	sum_count = out_move->is_lz4 ? 1 : out_move->block_count;
 	if (record->payload_bytes <
 	    sizeof(disk) + sum_count * sizeof(struct le64) +
 		    out_move->block_count * sizeof(struct disk_move_source))
 		return -EUCLEAN; /* F-16 */
-	next = record->payload + sizeof(disk);
-	sums_decode(next, sum_count, out_move->sums);
-	next += sum_count * sizeof(struct le64);
-	for (i = 0; i < out_move->block_count; i++) {
-		struct disk_move_source source;
-
-		memcpy(&source, next, sizeof(source));
-		next += sizeof(source);
-		out_move->source[i].at.segment = le32_get(source.segment);
-		out_move->source[i].at.block = le16_get(source.block);
-		out_move->source[i].skip = (uint8_t)le16_get(source.skip);
-	}
-	return 0;
+	sums_decode(record->payload + sizeof(disk), sum_count, out_move->sums);
+	return move_sources_decode(record->payload + sizeof(disk) +
+					   sum_count * sizeof(struct le64),
+				   out_move);
 }
 
 size_t jump_record_encode(struct location target, uint8_t *out)

@@ -131,7 +131,7 @@ struct move_record {
 };
 
 /* Each encoder returns the payload's length; out must hold
- * RECORD_PAYLOAD_BYTES_MAX. Each decoder: -EUCLEAN (F-16 to F-20). */
+ * RECORD_PAYLOAD_BYTES_MAX. Each decoder: -EUCLEAN (F-16 to F-20, F-23). */
 size_t extent_record_encode(const struct extent_record *extent,
 			    enum record_type type, uint8_t *out);
 NODISCARD int extent_record_decode(const struct record *record,

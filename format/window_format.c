@@ -120,14 +120,15 @@ static bool run_valid(const struct slot *head, unsigned count, unsigned begin)
 {
 	if (count == 0 || head->first < begin || head->first >= WINDOW_BLOCKS ||
 	    count > WINDOW_BLOCKS - (unsigned)head->first)
-		return false; /* F-32 */
-	if (head->kind == SLOT_KIND_ZERO)
-		return head->segment == 0; /* F-33 */
+		return false;		  /* F-32 */
+	if (head->kind == SLOT_KIND_ZERO) /* F-33 */
+		return head->segment == 0 && head->block == 0 && head->lz4 == 0;
 	if (head->segment == 0 || head->block == 0 ||
 	    head->block >= SEGMENT_BLOCKS)
-		return false; /* F-33 */
-	if (head->kind == SLOT_KIND_RAW)
-		return count <= SEGMENT_BLOCKS - (unsigned)head->block;
+		return false;		 /* F-33 */
+	if (head->kind == SLOT_KIND_RAW) /* F-33 */
+		return head->lz4 == 0 &&
+		       count <= SEGMENT_BLOCKS - (unsigned)head->block;
 	return head->kind == SLOT_KIND_LZ4 && slot_skip(head) + count <= 16 &&
 	       slot_stored_blocks(head) <=
 		       SEGMENT_BLOCKS - (unsigned)head->block; /* F-34 */
