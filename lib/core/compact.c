@@ -510,9 +510,7 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 	mover->store = store;
 	rc = dry_run ? 0 : checkpoint_run(store, false);
 	live_before = space_map_live_blocks(&store->space);
-	segment = store->space.count ?
-			  store->space.segments[store->space.count - 1]->id :
-			  0;
+	segment = space_map_newest(&store->space);
 	while (rc == 0 && last < segment &&
 	       (last = next_candidate(store, last, threshold_percent, &dead)) !=
 		       0) {

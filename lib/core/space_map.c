@@ -293,3 +293,13 @@ uint64_t space_map_freed_blocks(struct space_map *map)
 	mutex_unlock(&map->lock);
 	return blocks;
 }
+
+uint32_t space_map_newest(struct space_map *map)
+{
+	uint32_t id;
+
+	mutex_lock(&map->lock);
+	id = map->count ? map->segments[map->count - 1]->id : 0;
+	mutex_unlock(&map->lock);
+	return id;
+}

@@ -40,6 +40,8 @@ NODISCARD int space_map_load(struct space_map *map, struct index *index);
 void space_map_use(struct space_map *map, struct location at, uint32_t blocks,
 		   bool metadata);
 void space_map_free(struct space_map *map, struct location at, uint32_t blocks);
+/* Id of the newest segment, 0: none. */
+uint32_t space_map_newest(struct space_map *map);
 uint64_t space_map_live_blocks(struct space_map *map);
 uint64_t space_map_freed_blocks(struct space_map *map);
 bool space_map_is_live(struct space_map *map, struct location at);
