@@ -8,7 +8,7 @@ cowd create "$STORE" --base "$BASE"
 cowd snapshot create "$STORE@mine"
 cowd config set "$STORE" snapshot.every=1s keep.last=3
 cowd config get "$STORE" snapshot.every | grep -qw 1s || fail "not kept"
-refused 2 'snapshot.every' cowd config set "$STORE" snapshot.every=soon
+refused 2 'soon' cowd config set "$STORE" snapshot.every=soon
 refused 2 'nosuch' cowd config set "$STORE" nosuch=1
 cowd mount "$STORE" "$M"
 image=$(image "$M")

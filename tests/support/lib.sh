@@ -3,7 +3,7 @@
 # emptied of mounts, loops and daemons and removed when the script ends.
 set -euo pipefail
 
-COWD=${COWD:?the path of the cowd binary}
+COWD=$(readlink -f "${COWD:?the path of the cowd binary}")
 SUPPORT=$(dirname "${BASH_SOURCE[0]}")
 WORK=$(mktemp -d /tmp/cowd-test-XXXXXX)
 BASE=$WORK/base.img
@@ -13,7 +13,10 @@ mkdir "$M"
 undo_stack=() # commands that clean up, run last one first
 unset COWD_STORE
 
-cowd() { "$COWD" "$@"; }
+mkdir "$WORK/bin"
+ln -s "$COWD" "$WORK/bin/cowd"
+PATH=$WORK/bin:$PATH
+
 say() { printf '== %s\n' "$*"; }
 skip() {
 	echo "skipped: $*"
@@ -106,7 +109,7 @@ daemon_pid() { # STORE: of the process that holds its lock, or nothing
 	local pid
 	for pid in /proc/[0-9]*; do
 		[ "$(readlink "$pid/exe" 2>/dev/null)" = \
-			"$(readlink -f "$COWD")" ] || continue
+			"${COWD_DAEMON:-$COWD}" ] || continue
 		find "$pid/fd" -lname "$(readlink -f "$1")/lock" 2>/dev/null |
 			grep -q . && basename "$pid" && return 0
 	done
