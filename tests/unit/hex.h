@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -50,4 +51,15 @@ static inline void hex_put(uint8_t *at, size_t width, uint64_t value)
 
 	for (i = 0; i < width; i++)
 		at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* A copy without a byte to spare: sanitizers see who reads behind it. */
+static inline uint8_t *hex_exact_copy(const uint8_t *bytes, size_t len_bytes)
+{
+	uint8_t *copy = malloc(len_bytes ? len_bytes : 1);
+
+	assert_non_null(copy);
+	if (len_bytes)
+		memcpy(copy, bytes, len_bytes);
+	return copy;
 }

@@ -42,11 +42,14 @@ static const char *const example_hex =
 static int decode(const uint8_t *payload, size_t payload_bytes,
 		  struct history_record *out)
 {
+	uint8_t *copy = hex_exact_copy(payload, payload_bytes);
 	const struct record record = { .type = RECORD_TYPE_HISTORY,
-				       .payload = payload,
+				       .payload = copy,
 				       .payload_bytes = payload_bytes };
+	int rc = history_record_decode(&record, out);
 
-	return history_record_decode(&record, out);
+	free(copy);
+	return rc;
 }
 
 static void assert_same(const struct history_record *a,

@@ -90,12 +90,8 @@ static const char *const move_lz4_hex = "0300000000000000 1200000000000000 "
 
 static const char *const jump_hex = "07000000 89000000"; /* segment, block */
 
-static int decode_any(enum record_type type, const uint8_t *payload,
-		      size_t payload_bytes)
+static int decode_record(const struct record *record)
 {
-	const struct record record = { .type = type,
-				       .payload = payload,
-				       .payload_bytes = payload_bytes };
 	static union {
 		struct extent_record extent;
 		struct zero_record zero;
@@ -105,24 +101,37 @@ static int decode_any(enum record_type type, const uint8_t *payload,
 		struct location target;
 	} out;
 
-	switch (type) {
+	switch (record->type) {
 	case RECORD_TYPE_RAW:
 	case RECORD_TYPE_LZ4:
-		return extent_record_decode(&record, &out.extent);
+		return extent_record_decode(record, &out.extent);
 	case RECORD_TYPE_ZERO:
-		return zero_record_decode(&record, &out.zero);
+		return zero_record_decode(record, &out.zero);
 	case RECORD_TYPE_RESIZE:
-		return resize_record_decode(&record, &out.resize);
+		return resize_record_decode(record, &out.resize);
 	case RECORD_TYPE_ATTRIBUTES:
-		return attributes_record_decode(&record, &out.attributes);
+		return attributes_record_decode(record, &out.attributes);
 	case RECORD_TYPE_MOVE:
-		return move_record_decode(&record, &out.move);
+		return move_record_decode(record, &out.move);
 	case RECORD_TYPE_JUMP:
-		return jump_record_decode(&record, &out.target);
+		return jump_record_decode(record, &out.target);
 	case RECORD_TYPE_HISTORY: /* test_history_format.c */
 		break;
 	}
 	abort();
+}
+
+static int decode_any(enum record_type type, const uint8_t *payload,
+		      size_t payload_bytes)
+{
+	uint8_t *copy = hex_exact_copy(payload, payload_bytes);
+	const struct record record = { .type = type,
+				       .payload = copy,
+				       .payload_bytes = payload_bytes };
+	int rc = decode_record(&record);
+
+	free(copy);
+	return rc;
 }
 
 static void test_extent_payloads_are_these_bytes(void **state)
