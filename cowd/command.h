@@ -88,8 +88,28 @@ bool cli_confirm(struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Prints with printf unless -q. */
 void cli_say(const struct cli *cli, const char *format, ...)
 	PRINTF_LIKE(2, 3);
+/* --json or --json-lines. */
+bool cli_is_json(const struct cli *cli);
 /* With --json, prints the result and returns true. */
 bool cli_print_json(const struct cli *cli, const json_t *result);
+
+/*
+ * cmd_mount.c: a call to the store's daemon; -ENOENT without a failure when
+ * none runs. Takes the reference of params.
+ */
+NODISCARD int daemon_call(struct cli *cli, const char *store,
+			  const char *method, json_t *params,
+			  json_t **out_result);
+/* As realpath (path: PATH_MAX), also for one whose daemon died. */
+NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);
+/* Reports the failure as the options ask; the exit code. */
+int cli_report(const struct cli *cli);
+
+/* A part of a target as a parameter: NULL when it isn't named. */
+static inline const char *name_or_null(const char *name)
+{
+	return *name ? name : NULL;
+}
 
 /* cmd_progress.c: done of total, as reported by long work. */
 struct progress {

@@ -33,7 +33,7 @@ struct method {
 
 /* ops_<noun>.c: each ended by a name of NULL. */
 extern const struct method methods_snapshot[], methods_branch[],
-	methods_rollback[], methods_space[], methods_store[], methods_view[],
+	methods_rollback[], methods_space[], methods_store[], methods_diff[], methods_export[],
 	methods_tree[], methods_mount[];
 
 /* NULL when missing or null. */

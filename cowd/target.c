@@ -108,8 +108,10 @@ int target_parse(const char *text, const char *default_store,
 	if (strlen(text) + (has_store ? 0 : strlen(store)) >=
 	    sizeof(out_target->text))
 		return too_long(text, failure);
-	snprintf(out_target->text, sizeof(out_target->text), "%s%s",
-		 has_store ? "" : store, text);
+	if (!has_store)
+		memcpy(out_target->text, store, strlen(store));
+	memcpy(out_target->text + strlen(out_target->text), text,
+	       strlen(text));
 	if (!has_store)
 		len_bytes = strlen(store);
 	if (len_bytes >= sizeof(out_target->store))

@@ -1,0 +1,214 @@
+/*
+ * cowd mount.
+ *
+ * One daemon serves all mounts of a store: the first mount starts it, the
+ * others are calls to it, and it ends with its last mount.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "control.h"
+#include "daemon.h"
+#include "human.h"
+#include "json_out.h"
+
+#define START_WAIT_NS INT64_C(5000000000)
+
+static void nap(void)
+{
+	struct timespec time = { 0, 10000000 };
+
+	nanosleep(&time, NULL);
+}
+
+int daemon_call(struct cli *cli, const char *store, const char *method,
+		json_t *params, json_t **out_result)
+{
+	int fd, rc = control_connect(store, &fd);
+
+	if (rc == -ECONNREFUSED)
+		rc = -ENOENT;
+	if (rc == 0 && params) {
+		rc = control_call(fd, method, params, NULL, NULL, out_result,
+				  &cli->failure);
+		close(fd);
+		if (rc == -ENOENT && cli->failure.code != FAILURE_NONE)
+			rc = -EIO; /* the daemon's answer, not its absence */
+	} else if (rc == 0) {
+		close(fd);
+		rc = failure_set(&cli->failure, FAILURE_USAGE, NULL,
+				 "a name is no valid UTF-8");
+	} else if (rc != -ENOENT) {
+		failure_errno(&cli->failure, rc, store,
+			      "can't reach its daemon");
+	}
+	json_decref(params);
+	return rc;
+}
+
+int find_mountpoint(struct cli *cli, const char *text, char *path)
+{
+	AUTO_FREE char *parent = strdup(text), *name = strdup(text);
+	char above[PATH_MAX];
+	int rc;
+
+	if (realpath(text, path))
+		return 0;
+	rc = -errno;
+	if (rc != -ENOTCONN || !parent || !name ||
+	    !realpath(dirname(parent), above))
+		return failure_errno(&cli->failure, rc, text,
+				     "can't use it as a mountpoint");
+	if (snprintf(path, PATH_MAX, "%s/%s",
+		     strcmp(above, "/") == 0 ? "" : above,
+		     basename(name)) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int ask_daemon(struct cli *cli, const struct daemon_params *params)
+{
+	json_t *result = NULL;
+	int rc = daemon_call(cli, params->store_path, "mount",
+			     json_pack("{s:s?, s:s?, s:s, s:s?}", "branch",
+				       params->branch, "snapshot",
+				       params->snapshot, "mountpoint",
+				       params->mountpoint, "options",
+				       params->options),
+			     &result);
+
+	if (rc == 0 && params->foreground) {
+		failure_set(&cli->failure, FAILURE_BUSY, params->store_path,
+			    "a daemon (pid %" PRIu64 ") has the store open "
+			    "already and mounted it",
+			    json_number_at(result, "pid"));
+		failure_hint(&cli->failure,
+			     "the foreground is for the first mount; this one "
+			     "stays until: cowd umount %s",
+			     params->mountpoint);
+		rc = -EBUSY;
+	}
+	json_decref(result);
+	return rc;
+}
+
+/* Through the daemon, or as it; another that comes or goes is waited for. */
+static int mount_somehow(struct cli *cli, const struct daemon_params *params)
+{
+	int64_t deadline_ns = human_now_ns() + START_WAIT_NS;
+	int rc;
+
+	for (;;) {
+		rc = ask_daemon(cli, params);
+		if (rc != -ENOENT)
+			return rc;
+		rc = daemon_run(params, NULL, &cli->failure);
+		if (rc >= 0 || cli->failure.code != FAILURE_BUSY ||
+		    human_now_ns() > deadline_ns || cli_interrupted)
+			return rc;
+		memset(&cli->failure, 0, sizeof(cli->failure));
+		nap();
+	}
+}
+
+/* The daemon's entry of a mountpoint, or NULL. */
+static json_t *mount_entry(const json_t *result, const char *mountpoint)
+{
+	json_t *mount;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "mounts"), i, mount)
+		if (strcmp(json_text_at(mount, "mountpoint"), mountpoint) == 0)
+			return mount;
+	return NULL;
+}
+
+/* What has been mounted, as the daemon tells it. */
+static int say_mounted(struct cli *cli, const struct target *target,
+		       const char *mountpoint)
+{
+	json_t *result, *status;
+	const json_t *mount, *daemon;
+	int rc = daemon_call(cli, target->store, "status", json_object(),
+			     &status);
+
+	if (rc < 0) /* unmounted again already */
+		return rc == -ENOENT ? 0 : rc;
+	daemon = json_object_get(status, "daemon");
+	mount = mount_entry(status, mountpoint);
+	result = json_pack("{s:s, s:O, s:O?, s:O?}", "schema", "cowd/mount/1",
+			   "store", json_object_get(status, "store"), "mount",
+			   mount, "pid", json_object_get(daemon, "pid"));
+	if (!cli_print_json(cli, result) && mount)
+		cli_say(cli, "%s:%s%s%s mounted on %s (%s, pid %" PRIu64 ")\n",
+			target->store, json_text_at(mount, "branch"),
+			*json_text_at(mount, "snapshot") ? "@" : "",
+			json_text_at(mount, "snapshot"), mountpoint,
+			json_flag_at(mount, "read_only") ? "ro" : "rw",
+			json_number_at(daemon, "pid"));
+	json_decref(result);
+	json_decref(status);
+	return 0;
+}
+
+static int mount_target(struct cli *cli, const struct target *target,
+			const char *mountpoint)
+{
+	struct daemon_params params = {
+		.store_path = target->store,
+		.base_path = option_value(cli, OPTION_BASE),
+		.branch = name_or_null(target->branch),
+		.snapshot = name_or_null(target->snapshot),
+		.mountpoint = mountpoint,
+		.options = option_value(cli, OPTION_MOUNT_OPTIONS),
+		.foreground = option_given(cli, OPTION_FOREGROUND),
+	};
+	struct failure *failure = &cli->failure;
+	int rc = mount_somehow(cli, &params);
+
+	if (rc < 0 && (!failure->object[0] ||
+		       strcmp(failure->object, target->branch) == 0 ||
+		       strcmp(failure->object, target->snapshot) == 0))
+		snprintf(failure->object, sizeof(failure->object), "%.500s",
+			 target->text);
+	if (rc < 0 || params.foreground)
+		return rc;
+	return say_mounted(cli, target, mountpoint);
+}
+
+int cmd_mount(struct cli *cli)
+{
+	unsigned last = cli->argument_count - 1;
+	char mountpoint[PATH_MAX];
+	struct target target;
+	json_t *found;
+	int rc = cli_target(cli, last ? 0 : 1, &target);
+
+	if (rc == 0)
+		rc = find_mountpoint(cli, cli->arguments[last], mountpoint);
+	if (rc < 0)
+		return rc;
+	if (!option_given(cli, OPTION_DRY_RUN))
+		return mount_target(cli, &target, mountpoint);
+	/* Does what is to be mounted exist? */
+	rc = call_method(cli, &target,
+			 target.snapshot[0] ? "snapshot.show" : "branch.show",
+			 target.snapshot[0] ?
+				 json_pack("{s:s?, s:s}", "branch",
+					   name_or_null(target.branch),
+					   "snapshot", target.snapshot) :
+				 json_pack("{s:s?}", "branch",
+					   name_or_null(target.branch)),
+			 &found);
+	if (rc < 0)
+		return rc;
+	json_decref(found);
+	cli_say(cli, "would mount %s on %s\n", target.text, mountpoint);
+	return 0;
+}

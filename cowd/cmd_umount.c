@@ -1,0 +1,255 @@
+/* cowd umount: by mountpoint, by branch, or all of a store. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "command.h"
+#include "human.h"
+#include "json_out.h"
+
+#define CLOSE_WAIT_NS INT64_C(120000000000)
+
+static void nap(void)
+{
+	struct timespec time = { 0, 10000000 };
+
+	nanosleep(&time, NULL);
+}
+
+/* mountinfo writes blanks and backslashes as \ooo. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
+		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
+		    text[3] <= '7') {
+			*to++ = (char)((text[1] - '0') * 64 +
+				       (text[2] - '0') * 8 + text[3] - '0');
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+/* The source of the topmost cowd mount on path; false: there is none. */
+static bool mount_source(const char *path, char *source, size_t source_bytes)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	AUTO_FREE char *line = NULL;
+	size_t line_bytes = 0;
+	bool found = false;
+
+	while (file && getline(&line, &line_bytes, file) > 0) {
+		char *rest = strstr(line, " - "), *mountpoint = line;
+		char type[64], from[PATH_MAX + 600];
+		int i;
+
+		for (i = 0; mountpoint && i < 4; i++) {
+			mountpoint = strchr(mountpoint, ' ');
+			mountpoint += mountpoint ? 1 : 0;
+		}
+		if (!rest || !mountpoint ||
+		    sscanf(rest, " - %63s %4695s", type, from) != 2)
+			continue;
+		mountpoint[strcspn(mountpoint, " ")] = '\0';
+		unescape(mountpoint);
+		if (strcmp(mountpoint, path) != 0)
+			continue;
+		found = strcmp(type, "fuse.cowd") == 0;
+		unescape(from);
+		snprintf(source, source_bytes, "%s", from);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* A mount whose daemon is dead: only the kernel can end it. */
+static int umount_stale(struct cli *cli, const char *mountpoint)
+{
+	bool lazy = option_given(cli, OPTION_LAZY);
+	int status = 0;
+	pid_t pid;
+
+	if (geteuid() == 0)
+		return umount2(mountpoint, lazy ? MNT_DETACH : 0) == 0 ?
+			       0 :
+			       failure_errno(&cli->failure, -errno, mountpoint,
+					     "can't unmount");
+	pid = fork();
+	if (pid == 0) {
+		execlp("fusermount3", "fusermount3", lazy ? "-uz" : "-u", "--",
+		       mountpoint, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return failure_errno(&cli->failure, -errno, mountpoint,
+				     "can't unmount");
+	return status == 0 ? 0 :
+			     failure_set(&cli->failure, FAILURE_FAILED,
+					 mountpoint, "fusermount3 failed");
+}
+
+/* Until the daemon that serves nothing any more has closed the store. */
+static void wait_closed(const char *store)
+{
+	int64_t deadline_ns = human_now_ns() + CLOSE_WAIT_NS;
+	char path[PATH_MAX + 8];
+	AUTO_CLOSE int fd = -1;
+	struct flock lock;
+
+	snprintf(path, sizeof(path), "%s/lock", store);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	do {
+		lock = (struct flock){ .l_type = F_WRLCK,
+				       .l_whence = SEEK_SET };
+		if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 ||
+		    lock.l_type == F_UNLCK)
+			return;
+		nap();
+	} while (human_now_ns() < deadline_ns && !cli_interrupted);
+}
+
+/* Ends one mount; *out_left is how many the store still has. */
+static int umount_one(struct cli *cli, const char *store,
+		      const char *mountpoint, uint64_t *out_left)
+{
+	bool lazy = option_given(cli, OPTION_LAZY);
+	json_t *result;
+	int rc;
+
+	*out_left = 1;
+	rc = daemon_call(cli, store, "umount",
+			 json_pack("{s:s, s:b, s:b}", "target", mountpoint,
+				   "lazy", lazy, "dry_run",
+				   option_given(cli, OPTION_DRY_RUN)),
+			 &result);
+	if (rc == -ENOENT) {
+		*out_left = 0;
+		return option_given(cli, OPTION_DRY_RUN) ?
+			       0 :
+			       umount_stale(cli, mountpoint);
+	}
+	if (rc < 0)
+		return rc;
+	*out_left = json_number_at(result, "mounts_left");
+	json_decref(result);
+	return 0;
+}
+
+static bool is_wanted(const json_t *mount, const struct target *target)
+{
+	if (target->snapshot[0] &&
+	    strcmp(json_text_at(mount, "snapshot"), target->snapshot) != 0)
+		return false;
+	return !target->branch[0] ||
+	       strcmp(json_text_at(mount, "branch"), target->branch) == 0;
+}
+
+/* Ends the mounts of a store that fit the target; their paths are added to
+ * done. */
+static int umount_target(struct cli *cli, const struct target *target,
+			 json_t *done, uint64_t *out_left)
+{
+	json_t *result;
+	const json_t *mount;
+	size_t i;
+	int rc = daemon_call(cli, target->store, "mounts", json_object(),
+			     &result);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	json_array_foreach(rc < 0 ? NULL : json_object_get(result, "mounts"),
+			   i, mount) {
+		const char *path = json_text_at(mount, "mountpoint");
+
+		if (!is_wanted(mount, target))
+			continue;
+		rc = umount_one(cli, target->store, path, out_left);
+		if (rc < 0)
+			break;
+		json_array_append_new(done, json_text(path));
+	}
+	if (rc != -ENOENT)
+		json_decref(result);
+	if (rc == 0 && json_array_size(done))
+		return 0;
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	return failure_set(&cli->failure, FAILURE_FAILED, target->text,
+			   "is not mounted");
+}
+
+static int umount_by_path(struct cli *cli, const char *mountpoint,
+			  const char *source, json_t *done,
+			  struct target *target, uint64_t *out_left)
+{
+	int rc = target_parse(source, NULL, target, &cli->failure);
+
+	if (rc == 0)
+		rc = umount_one(cli, target->store, mountpoint, out_left);
+	if (rc == 0)
+		json_array_append_new(done, json_text(mountpoint));
+	return rc;
+}
+
+static int umount_any(struct cli *cli, struct target *target, json_t *done,
+		      uint64_t *out_left)
+{
+	const char *text = cli->argument_count ? cli->arguments[0] : "";
+	char path[PATH_MAX], source[PATH_MAX + 600];
+	struct failure ignored = cli->failure;
+	bool is_path = *text && find_mountpoint(cli, text, path) == 0;
+	char store[PATH_MAX + 16];
+	int rc;
+
+	cli->failure = ignored;
+	if (is_path && mount_source(path, source, sizeof(source)))
+		return umount_by_path(cli, path, source, done, target,
+				      out_left);
+	rc = cli_target(cli, 0, target);
+	if (rc < 0)
+		return rc;
+	snprintf(store, sizeof(store), "%s/index.db", target->store);
+	if (is_path && access(store, F_OK) != 0)
+		return failure_set(&cli->failure, FAILURE_FAILED, text,
+				   "is not mounted by cowd, and no store");
+	return umount_target(cli, target, done, out_left);
+}
+
+int cmd_umount(struct cli *cli)
+{
+	bool is_dry = option_given(cli, OPTION_DRY_RUN);
+	json_t *done = json_array(), *result;
+	const json_t *path;
+	struct target target;
+	uint64_t left = 1;
+	size_t i;
+	int rc = umount_any(cli, &target, done, &left);
+
+	if (rc < 0) {
+		json_decref(done);
+		return rc;
+	}
+	if (left == 0 && !is_dry && !option_given(cli, OPTION_LAZY))
+		wait_closed(target.store);
+	result = json_pack("{s:s, s:o, s:b}", "schema", "cowd/umount/1",
+			   "mountpoints", done, "dry_run", is_dry);
+	if (!cli_print_json(cli, result))
+		json_array_foreach(done, i, path)
+			if (is_dry || option_given(cli, OPTION_VERBOSE))
+				cli_say(cli, "%s %s\n",
+					is_dry ? "would unmount" : "unmounted",
+					json_string_value(path));
+	json_decref(result);
+	return 0;
+}
