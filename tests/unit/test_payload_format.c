@@ -138,9 +138,10 @@ static void test_extent_payloads_are_these_bytes(void **state)
 {
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	struct record record = { .type = RECORD_TYPE_RAW, .payload = payload };
-	struct extent_record out = { 0 };
+	struct extent_record out;
 
 	(void)state;
+	memset(&out, 0, sizeof(out)); /* what lies between members too */
 	record.payload_bytes =
 		extent_record_encode(&raw_example, RECORD_TYPE_RAW, payload);
 	hex_assert(payload, record.payload_bytes, raw_hex);

@@ -1,0 +1,112 @@
+/* Payloads: the first byte chooses the type, the rest is the payload. */
+#include <string.h>
+
+#include "history_format.h"
+#include "record_format.h"
+
+#include "fuzz_assert.h"
+
+static uint8_t bytes[RECORD_PAYLOAD_BYTES_MAX];
+
+static void extent(struct record *record)
+{
+	static struct extent_record one, two;
+
+	memset(&one, 0, sizeof(one));
+	memset(&two, 0, sizeof(two));
+	if (extent_record_decode(record, &one) < 0)
+		return;
+	FUZZ_ASSERT(one.chunk.block + one.stored_blocks <= SEGMENT_BLOCKS);
+	FUZZ_ASSERT(one.stored_blocks <= one.block_count);
+	record->payload_bytes = extent_record_encode(&one, record->type, bytes);
+	FUZZ_ASSERT(record->payload_bytes <= sizeof(bytes));
+	record->payload = bytes;
+	FUZZ_ASSERT(extent_record_decode(record, &two) == 0);
+	FUZZ_ASSERT(memcmp(&one, &two, sizeof(one)) == 0);
+}
+
+static void move(struct record *record)
+{
+	struct move_record one, two;
+	unsigned i;
+
+	if (move_record_decode(record, &one) < 0)
+		return;
+	FUZZ_ASSERT(one.chunk.block + one.stored_blocks <= SEGMENT_BLOCKS);
+	for (i = 0; i < one.block_count; i++)
+		FUZZ_ASSERT(one.source[i].at.block < SEGMENT_BLOCKS);
+	record->payload_bytes = move_record_encode(&one, bytes);
+	record->payload = bytes;
+	FUZZ_ASSERT(move_record_decode(record, &two) == 0);
+	FUZZ_ASSERT(memcmp(&one, &two, sizeof(one)) == 0);
+}
+
+static void history(struct record *record)
+{
+	static struct history_record one, two;
+
+	memset(&one, 0, sizeof(one));
+	memset(&two, 0, sizeof(two));
+	if (history_record_decode(record, &one) < 0)
+		return;
+	record->payload_bytes = history_record_encode(&one, bytes);
+	FUZZ_ASSERT(record->payload_bytes <= sizeof(bytes));
+	record->payload = bytes;
+	FUZZ_ASSERT(history_record_decode(record, &two) == 0);
+	FUZZ_ASSERT(one.op == two.op && one.line == two.line);
+	FUZZ_ASSERT(strcmp(one.name, two.name) == 0);
+	FUZZ_ASSERT(strcmp(one.old_name, two.old_name) == 0);
+	FUZZ_ASSERT(strcmp(one.note, two.note) == 0);
+}
+
+static void small(const struct record *record)
+{
+	struct attributes_record attributes;
+	struct resize_record resize;
+	struct location target;
+	struct zero_record zero;
+
+	if (record->type == RECORD_TYPE_ZERO &&
+	    zero_record_decode(record, &zero) == 0)
+		FUZZ_ASSERT(zero.first_block + zero.block_count <=
+			    INT64_MAX / FORMAT_BLOCK_BYTES);
+	if (record->type == RECORD_TYPE_RESIZE &&
+	    resize_record_decode(record, &resize) == 0)
+		FUZZ_ASSERT(resize.size_bytes <= INT64_MAX);
+	if (record->type == RECORD_TYPE_ATTRIBUTES &&
+	    attributes_record_decode(record, &attributes) == 0)
+		FUZZ_ASSERT(attributes.mode <= 07777);
+	if (record->type == RECORD_TYPE_JUMP &&
+	    jump_record_decode(record, &target) == 0)
+		FUZZ_ASSERT(target.block < SEGMENT_BLOCKS);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
+{
+	struct record record = { 0 };
+
+	if (len_bytes == 0)
+		return 0;
+	record.type = (enum record_type)(data[0] % RECORD_TYPE_JUMP + 1);
+	record.payload = data + 1;
+	record.payload_bytes = len_bytes - 1;
+	switch (record.type) {
+	case RECORD_TYPE_RAW:
+	case RECORD_TYPE_LZ4:
+		extent(&record);
+		break;
+	case RECORD_TYPE_MOVE:
+		move(&record);
+		break;
+	case RECORD_TYPE_HISTORY:
+		history(&record);
+		break;
+	case RECORD_TYPE_ZERO:
+	case RECORD_TYPE_RESIZE:
+	case RECORD_TYPE_ATTRIBUTES:
+	case RECORD_TYPE_JUMP:
+		small(&record);
+		break;
+	}
+	return 0;
+}

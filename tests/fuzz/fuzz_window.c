@@ -1,0 +1,70 @@
+/* Window rows: as they come, then with a checksum that is right. */
+#include <string.h>
+#include <xxhash.h>
+
+#include "le.h"
+#include "window_format.h"
+
+#include "fuzz_assert.h"
+
+#define SEED UINT64_C(0x0123456789abcdef)
+
+static const struct window_key key = { 2, 3, 4, 5 };
+
+static void seal(uint8_t *row, size_t len_bytes)
+{
+	struct {
+		struct le64 inode, window;
+		struct le32 line, gen;
+	} disk = { le64_put(key.inode), le64_put(key.window),
+		   le32_put(key.line), le32_put(key.gen) };
+	struct le64 sum = le64_put(XXH3_64bits_withSeed(
+		row + sizeof(sum), len_bytes - sizeof(sum),
+		XXH3_64bits_withSeed(&disk, sizeof(disk), SEED)));
+
+	memcpy(row, &sum, sizeof(sum));
+}
+
+/* In order, within the window, within their segments. */
+static void check_slots(const struct slot *slots, size_t slot_count)
+{
+	unsigned begin = 0;
+	size_t i;
+
+	FUZZ_ASSERT(slot_count <= WINDOW_BLOCKS);
+	for (i = 0; i < slot_count; i++) {
+		const struct slot *slot = &slots[i];
+
+		FUZZ_ASSERT(slot->first >= begin && slot->count > 0);
+		begin = (unsigned)slot->first + slot->count;
+		FUZZ_ASSERT(begin <= WINDOW_BLOCKS);
+		if (slot->kind == SLOT_KIND_ZERO)
+			continue;
+		FUZZ_ASSERT(slot->count == 1 && slot->segment != 0);
+		FUZZ_ASSERT(slot->block + slot_stored_blocks(slot) <=
+			    SEGMENT_BLOCKS);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
+{
+	static struct slot slots[WINDOW_BLOCKS], again[WINDOW_BLOCKS];
+	static uint8_t row[WINDOW_ROW_BYTES_MAX];
+	size_t slot_count, again_count;
+
+	(void)!window_decode(SEED, &key, data, len_bytes, slots, &slot_count);
+	if (len_bytes < WINDOW_HEADER_BYTES || len_bytes > sizeof(row))
+		return 0;
+	memcpy(row, data, len_bytes);
+	seal(row, len_bytes);
+	if (window_decode(SEED, &key, row, len_bytes, slots, &slot_count) < 0)
+		return 0;
+	check_slots(slots, slot_count);
+	len_bytes = window_encode(SEED, &key, slots, slot_count, row);
+	FUZZ_ASSERT(len_bytes <= sizeof(row));
+	FUZZ_ASSERT(window_decode(SEED, &key, row, len_bytes, again,
+				  &again_count) == 0);
+	FUZZ_ASSERT(again_count == slot_count);
+	FUZZ_ASSERT(memcmp(slots, again, slot_count * sizeof(*slots)) == 0);
+	return 0;
+}
