@@ -32,11 +32,11 @@ int cmd_branch_list(struct cli *cli)
 	if (rc == 0)
 		rc = cli_only_store(cli, &target);
 	if (rc == 0)
-		rc = call_method(cli, &target, "branch.list",
-				 json_pack("{s:b}", "unique",
-					   table_wants(cli, branch_columns,
-						       "UNIQUE")),
-				 &result);
+		rc = call_method(
+			cli, &target, "branch.list",
+			json_pack("{s:b}", "unique",
+				  table_wants(cli, branch_columns, "UNIQUE")),
+			&result);
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
@@ -140,8 +140,8 @@ static int delete_one(struct cli *cli, unsigned index, json_t **out_result)
 	if (now && !cli_confirm(cli, "Delete %s for good?", target.text))
 		return -ECANCELED;
 	rc = call_method(cli, &target, "branch.delete",
-			 json_pack("{s:s, s:b}", "branch", target.branch,
-				   "now", now),
+			 json_pack("{s:s, s:b}", "branch", target.branch, "now",
+				   now),
 			 out_result);
 	if (rc < 0 || cli_is_json(cli))
 		return rc;
@@ -153,7 +153,8 @@ static int delete_one(struct cli *cli, unsigned index, json_t **out_result)
 	else if (now)
 		cli_say(cli, "deleted %s, frees %s\n", target.text, size);
 	else
-		cli_say(cli, "deleted %s, %s in the trash; undo with: "
+		cli_say(cli,
+			"deleted %s, %s in the trash; undo with: "
 			"cowd undo %s\n",
 			target.text, size, target.store);
 	return 0;
@@ -191,13 +192,12 @@ int cmd_clone(struct cli *cli)
 	int rc = target_and_word(cli, &target, &name);
 
 	if (rc == 0)
-		rc = call_method(cli, &target, "clone",
-				 json_pack("{s:s?, s:s?, s:s}", "branch",
-					   name_or_null(target.branch),
-					   "snapshot",
-					   name_or_null(target.snapshot),
-					   "name", name),
-				 &result);
+		rc = call_method(
+			cli, &target, "clone",
+			json_pack("{s:s?, s:s?, s:s}", "branch",
+				  name_or_null(target.branch), "snapshot",
+				  name_or_null(target.snapshot), "name", name),
+			&result);
 	if (rc < 0)
 		return rc;
 	from = json_object_get(result, "from");

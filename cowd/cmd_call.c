@@ -46,8 +46,7 @@ static int call_here(struct cli *cli, const struct target *target,
 	struct ops_context context = { .uid = getuid(),
 				       .progress = progress_report,
 				       .progress_context = progress };
-	int rc = store_open(target->store, NULL, &context.store,
-			    &cli->failure);
+	int rc = store_open(target->store, NULL, &context.store, &cli->failure);
 	int closed;
 
 	*out_opened = rc == 0;
@@ -151,9 +150,8 @@ static const char *default_store(const struct cli *cli)
 
 int cli_target(struct cli *cli, unsigned index, struct target *out_target)
 {
-	const char *text = index < cli->argument_count ?
-				   cli->arguments[index] :
-				   "";
+	const char *text = index < cli->argument_count ? cli->arguments[index] :
+							 "";
 	int rc = target_parse(text, default_store(cli), out_target,
 			      &cli->failure);
 
@@ -169,8 +167,9 @@ int cli_need_snapshot(struct cli *cli, const struct target *target)
 		return 0;
 	failure_set(&cli->failure, FAILURE_USAGE, target->text,
 		    "a snapshot is missing");
-	failure_hint(&cli->failure, "name one as %s@SNAPSHOT; cowd snapshot "
-				    "list %s shows them",
+	failure_hint(&cli->failure,
+		     "name one as %s@SNAPSHOT; cowd snapshot "
+		     "list %s shows them",
 		     target->text, target->store);
 	return -EINVAL;
 }
@@ -210,8 +209,7 @@ bool cli_confirm(struct cli *cli, const char *format, ...)
 	if (fgets(answer, sizeof(answer), stdin) &&
 	    (answer[0] == 'y' || answer[0] == 'Y'))
 		return true;
-	failure_set(&cli->failure, FAILURE_FAILED, NULL,
-		    "nothing was changed");
+	failure_set(&cli->failure, FAILURE_FAILED, NULL, "nothing was changed");
 	return false;
 }
 

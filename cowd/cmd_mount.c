@@ -75,13 +75,12 @@ int find_mountpoint(struct cli *cli, const char *text, char *path)
 static int ask_daemon(struct cli *cli, const struct daemon_params *params)
 {
 	json_t *result = NULL;
-	int rc = daemon_call(cli, params->store_path, "mount",
-			     json_pack("{s:s?, s:s?, s:s, s:s?}", "branch",
-				       params->branch, "snapshot",
-				       params->snapshot, "mountpoint",
-				       params->mountpoint, "options",
-				       params->options),
-			     &result);
+	int rc = daemon_call(
+		cli, params->store_path, "mount",
+		json_pack("{s:s?, s:s?, s:s, s:s?}", "branch", params->branch,
+			  "snapshot", params->snapshot, "mountpoint",
+			  params->mountpoint, "options", params->options),
+		&result);
 
 	if (rc == 0 && params->foreground) {
 		failure_set(&cli->failure, FAILURE_BUSY, params->store_path,
@@ -123,9 +122,9 @@ static json_t *mount_entry(const json_t *result, const char *mountpoint)
 	json_t *mount;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "mounts"), i, mount)
-		if (strcmp(json_text_at(mount, "mountpoint"), mountpoint) == 0)
-			return mount;
+	json_array_foreach(json_object_get(result, "mounts"), i,
+			   mount) if (strcmp(json_text_at(mount, "mountpoint"),
+					     mountpoint) == 0) return mount;
 	return NULL;
 }
 

@@ -22,8 +22,7 @@ static bool is_for_mount(const char *option)
 	for (i = 0; ignored[i]; i++)
 		if (strcmp(option, ignored[i]) == 0)
 			return true;
-	return strncmp(option, "x-", 2) == 0 ||
-	       strncmp(option, "X-", 2) == 0 ||
+	return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
 	       strncmp(option, "comment=", 8) == 0 ||
 	       strncmp(option, "user=", 5) == 0;
 }
@@ -69,8 +68,7 @@ static int usage(struct cli *cli)
 {
 	failure_set(&cli->failure, FAILURE_USAGE, NULL,
 		    "a store and a directory are needed");
-	failure_hint(&cli->failure,
-		     "mount.cowd STORE DIRECTORY [-o OPTIONS]");
+	failure_hint(&cli->failure, "mount.cowd STORE DIRECTORY [-o OPTIONS]");
 	return cli_report(cli);
 }
 
@@ -136,6 +134,5 @@ int mount_helper_main(int argc, char **argv)
 	if (argc - optind != 2)
 		return usage(cli);
 	return is_fake ? 0 :
-			 mount_it(cli, argv[optind], argv[optind + 1],
-				  options);
+			 mount_it(cli, argv[optind], argv[optind + 1], options);
 }

@@ -72,8 +72,8 @@ static void print_json(const struct progress *progress, int64_t now_ns,
 		"operation", progress->operation, "percent",
 		total ? 100.0 * (double)done / (double)total : 0.0, "done",
 		json_size(done), "total", json_size(total), "eta_seconds",
-		json_size((uint64_t)seconds_left(progress, now_ns, done,
-						 total)));
+		json_size(
+			(uint64_t)seconds_left(progress, now_ns, done, total)));
 
 	(void)json_print(line, true, stderr);
 	json_decref(line);
@@ -82,9 +82,8 @@ static void print_json(const struct progress *progress, int64_t now_ns,
 static void print_line(const struct progress *progress, int64_t now_ns,
 		       uint64_t done, uint64_t total)
 {
-	unsigned percent = total ? (unsigned)((double)done * 100.0 /
-					      (double)total) :
-				   0;
+	unsigned percent =
+		total ? (unsigned)((double)done * 100.0 / (double)total) : 0;
 	unsigned filled = percent * BAR_WIDTH / 100, i;
 	char bar[BAR_WIDTH + 1];
 

@@ -42,7 +42,8 @@ static void say_rollback(struct cli *cli, const struct target *target,
 	if (*kept)
 		cli_say(cli, " (was: %s of changes since %s, kept as @%s)",
 			size, *since ? since : "base", kept);
-	cli_say(cli, "\nundo with: cowd undo %s          %" PRIu64
+	cli_say(cli,
+		"\nundo with: cowd undo %s          %" PRIu64
 		" ms, no data copied\n",
 		target->store, json_number_at(result, "duration_ms"));
 }
@@ -115,13 +116,12 @@ int cmd_undo(struct cli *cli)
 	if (rc == 0)
 		rc = cli_only_store(cli, &target);
 	if (rc == 0)
-		rc = call_method(cli, &target, "undo",
-				 json_pack("{s:o, s:b}", "operation",
-					   has_number ? json_size(number) :
-							json_null(),
-					   "live",
-					   option_given(cli, OPTION_LIVE)),
-				 &result);
+		rc = call_method(
+			cli, &target, "undo",
+			json_pack("{s:o, s:b}", "operation",
+				  has_number ? json_size(number) : json_null(),
+				  "live", option_given(cli, OPTION_LIVE)),
+			&result);
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
@@ -148,11 +148,11 @@ int cmd_log(struct cli *cli)
 	if (rc == 0)
 		rc = cli_only_store(cli, &target);
 	if (rc == 0)
-		rc = call_method(cli, &target, "log",
-				 json_pack("{s:i}", "count",
-					   count ? (int)strtol(count, NULL, 10) :
-						   20),
-				 &result);
+		rc = call_method(
+			cli, &target, "log",
+			json_pack("{s:i}", "count",
+				  count ? (int)strtol(count, NULL, 10) : 20),
+			&result);
 	if (rc < 0)
 		return rc;
 	if (option_given(cli, OPTION_JSON_LINES)) {
@@ -160,8 +160,8 @@ int cmd_log(struct cli *cli)
 		const json_t *value;
 		size_t i;
 
-		json_array_foreach(list, i, value)
-			(void)json_print(value, true, stdout);
+		json_array_foreach(list, i, value)(void)
+			json_print(value, true, stdout);
 	} else if (!cli_print_json(cli, result)) {
 		rc = table_print(cli, log_columns,
 				 json_object_get(result, "operations"));

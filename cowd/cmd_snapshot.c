@@ -92,8 +92,7 @@ static int each_target(struct cli *cli, unsigned first,
 			json_object_set_new(
 				one, "unique_bytes",
 				json_size(sum +
-					  json_number_at(one,
-							 "unique_bytes")));
+					  json_number_at(one, "unique_bytes")));
 		json_decref(all);
 		all = one;
 	}
@@ -107,8 +106,8 @@ static int each_target(struct cli *cli, unsigned first,
 static void say_created(struct cli *cli, const struct target *target,
 			const json_t *result)
 {
-	const json_t *made = json_array_get(
-		json_object_get(result, "snapshots"), 0);
+	const json_t *made =
+		json_array_get(json_object_get(result, "snapshots"), 0);
 	const char *parent = json_text_at(made, "parent");
 	bool is_dry = option_given(cli, OPTION_DRY_RUN);
 	char size[32];
@@ -123,8 +122,8 @@ static void say_created(struct cli *cli, const struct target *target,
 			json_text_at(result, "branch"),
 			json_text_at(result, "name"));
 	else
-		cli_say(cli, "%s:%s@%s created (%s new since %s, %" PRIu64
-			" ms)\n",
+		cli_say(cli,
+			"%s:%s@%s created (%s new since %s, %" PRIu64 " ms)\n",
 			target->store, json_text_at(result, "branch"),
 			json_text_at(result, "name"), size,
 			*parent ? parent : "base",
@@ -134,15 +133,15 @@ static void say_created(struct cli *cli, const struct target *target,
 static int create_one(struct cli *cli, const struct target *target,
 		      json_t **out_result)
 {
-	int rc = call_method(
-		cli, target, "snapshot.create",
-		json_pack("{s:s?, s:s?, s:s?, s:s?, s:b}", "branch",
-			  name_or_null(target->branch), "name",
-			  name_or_null(target->snapshot), "note",
-			  option_value(cli, OPTION_NOTE), "hold",
-			  option_value(cli, OPTION_HOLD), "if_changed",
-			  option_given(cli, OPTION_IF_CHANGED)),
-		out_result);
+	int rc = call_method(cli, target, "snapshot.create",
+			     json_pack("{s:s?, s:s?, s:s?, s:s?, s:b}",
+				       "branch", name_or_null(target->branch),
+				       "name", name_or_null(target->snapshot),
+				       "note", option_value(cli, OPTION_NOTE),
+				       "hold", option_value(cli, OPTION_HOLD),
+				       "if_changed",
+				       option_given(cli, OPTION_IF_CHANGED)),
+			     out_result);
 
 	if (rc == 0 && !cli_is_json(cli))
 		say_created(cli, target, *out_result);
@@ -163,14 +162,14 @@ int cmd_snapshot_create(struct cli *cli)
 
 static bool has_branches(const json_t *snapshots)
 {
-	const char *first = json_text_at(json_array_get(snapshots, 0),
-					 "branch");
+	const char *first =
+		json_text_at(json_array_get(snapshots, 0), "branch");
 	const json_t *value;
 	size_t i;
 
-	json_array_foreach(snapshots, i, value)
-		if (strcmp(json_text_at(value, "branch"), first) != 0)
-			return true;
+	json_array_foreach(snapshots, i,
+			   value) if (strcmp(json_text_at(value, "branch"),
+					     first) != 0) return true;
 	return false;
 }
 
@@ -246,9 +245,8 @@ static void print_snapshot(struct cli *cli, const struct target *target,
 	printf("%-12s%s\n", "Id:", json_text_at(s, "id"));
 	printf("%-12s%s (%s), %s\n", "Created:", iso, ago,
 	       json_text_at(s, "kind"));
-	printf("%-12s%s\n", "Parent:", *json_text_at(s, "parent") ?
-					       json_text_at(s, "parent") :
-					       "base");
+	printf("%-12s%s\n", "Parent:",
+	       *json_text_at(s, "parent") ? json_text_at(s, "parent") : "base");
 	print_names("Children:", json_object_get(s, "children"));
 	print_names("Clones:", json_object_get(s, "clones"));
 	printf("%-12s%s, refers to %s, unique %s\n", "Size:", sizes[0],
@@ -279,8 +277,8 @@ static int show_one(struct cli *cli, const struct target *target,
 	else if (rc == 0) /* each_target chains lists */
 		json_object_set_new(
 			*out_result, "snapshots",
-			json_pack("[O]", json_object_get(*out_result,
-							 "snapshot")));
+			json_pack("[O]",
+				  json_object_get(*out_result, "snapshot")));
 	return rc;
 }
 
@@ -362,8 +360,8 @@ static void say_deleted(struct cli *cli, const struct target *target,
 		   sizeof(size));
 	cli_say(cli, "%s %zu snapshot%s%s", is_dry ? "would delete" : "deleted",
 		count, count == 1 ? "" : "s", count ? ":" : "");
-	json_array_foreach(list, i, value)
-		cli_say(cli, "%s %s", i ? "," : "", json_text_at(value, "name"));
+	json_array_foreach(list, i, value) cli_say(cli, "%s %s", i ? "," : "",
+						   json_text_at(value, "name"));
 	cli_say(cli, "\n");
 	if (count == 0)
 		return;
@@ -419,9 +417,8 @@ static int change_hold(struct cli *cli, const struct target *target,
 		rc = call_method(cli, target, method,
 				 json_pack("{s:s?, s:o, s:s}", "branch",
 					   name_or_null(target->branch),
-					   "snapshots",
-					   split(target->snapshot), "tag",
-					   tag),
+					   "snapshots", split(target->snapshot),
+					   "tag", tag),
 				 out_result);
 	if (rc == 0 && !cli_is_json(cli))
 		cli_say(cli, "%s: %s%s '%s'\n", target->text,
@@ -433,8 +430,7 @@ static int change_hold(struct cli *cli, const struct target *target,
 static int hold_one(struct cli *cli, const struct target *target,
 		    json_t **out_result)
 {
-	return change_hold(cli, target, "snapshot.hold", "held by",
-			   out_result);
+	return change_hold(cli, target, "snapshot.hold", "held by", out_result);
 }
 
 static int release_one(struct cli *cli, const struct target *target,
@@ -529,9 +525,8 @@ int cmd_snapshot_prune(struct cli *cli)
 		rc = cli_no_snapshot(cli, &target);
 	if (rc < 0)
 		return rc;
-	params = json_pack("{s:s?, s:b}", "branch",
-			   name_or_null(target.branch), "all",
-			   option_given(cli, OPTION_ALL));
+	params = json_pack("{s:s?, s:b}", "branch", name_or_null(target.branch),
+			   "all", option_given(cli, OPTION_ALL));
 	rc = params ? keep_params(cli, params) : 0;
 	if (rc < 0) {
 		json_decref(params);

@@ -44,8 +44,7 @@ static json_t *df_rows(struct cli *cli, const json_t *result)
 			rows,
 			json_pack("{s:s, s:O, s:s}", "what", lines[i].what,
 				  "bytes",
-				  json_object_get(result, lines[i].key),
-				  "note",
+				  json_object_get(result, lines[i].key), "note",
 				  lines[i].note ? lines[i].note : note));
 	return rows;
 }
@@ -173,12 +172,13 @@ static void print_label(const char *text)
 static void print_prometheus(const json_t *result)
 {
 	const json_t *counters = json_object_get(result, "counters");
-	const char *path = json_text_at(json_object_get(result, "store"),
-					"path");
+	const char *path =
+		json_text_at(json_object_get(result, "store"), "path");
 	const json_t *value;
 	const char *key;
 
-	json_object_foreach((json_t *)counters, key, value) {
+	json_object_foreach((json_t *)counters, key, value)
+	{
 		size_t len_bytes = strlen(key);
 		bool is_time = len_bytes > 3 &&
 			       strcmp(key + len_bytes - 3, "_ns") == 0;
@@ -208,8 +208,7 @@ static double rate(const json_t *now, const json_t *before, const char *key,
 	return value < old ? 0 : (double)(value - old) / seconds;
 }
 
-static void print_rates(const json_t *now, const json_t *before,
-			double seconds)
+static void print_rates(const json_t *now, const json_t *before, double seconds)
 {
 	const char *const per_mib[] = { "read_bytes", "base_read_bytes",
 					"write_bytes", "stored_bytes" };
@@ -235,12 +234,12 @@ static void print_totals(struct cli *cli, const json_t *counters)
 	const char *key;
 	char text[64];
 
-	json_object_foreach((json_t *)counters, key, value) {
+	json_object_foreach((json_t *)counters, key, value)
+	{
 		size_t len_bytes = strlen(key);
 		uint64_t number = json_number_at(counters, key);
 
-		if (len_bytes > 6 &&
-		    strcmp(key + len_bytes - 6, "_bytes") == 0)
+		if (len_bytes > 6 && strcmp(key + len_bytes - 6, "_bytes") == 0)
 			table_size(cli, number, text, sizeof(text));
 		else
 			snprintf(text, sizeof(text), "%" PRIu64, number);
@@ -259,8 +258,8 @@ static int positive(struct cli *cli, const char *text, double *out_value)
 	return 0;
 }
 
-static int watch(struct cli *cli, const struct target *target,
-		 double seconds, double count)
+static int watch(struct cli *cli, const struct target *target, double seconds,
+		 double count)
 {
 	struct timespec nap = {
 		.tv_sec = (time_t)seconds,

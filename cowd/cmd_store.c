@@ -1,6 +1,8 @@
 /* cowd create, status, config ..., version, help. */
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,9 +46,28 @@ static int create_params(struct cli *cli, const struct target *target,
 		rc = failure_set(failure, FAILURE_USAGE, size,
 				 "a size of 0 is no size");
 	if (rc == 0 && compress)
-		rc = config_set(&params->config, "compress", compress,
-				failure);
+		rc = config_set(&params->config, "compress", compress, failure);
 	return rc;
+}
+
+/* A store would be lost among another one's files. */
+static int check_place(struct cli *cli, const char *path)
+{
+	AUTO_FREE char *copy = strdup(path);
+	AUTO_FREE char *above = copy ? realpath(dirname(copy), NULL) : NULL;
+	char name[PATH_MAX + 16];
+	char *slash;
+
+	while (above && *above) {
+		snprintf(name, sizeof(name), "%s/index.db", above);
+		if (access(name, F_OK) == 0)
+			return failure_set(&cli->failure, FAILURE_USAGE, path,
+					   "lies inside another store, %s",
+					   above);
+		slash = strrchr(above, '/');
+		*slash = '\0';
+	}
+	return 0;
 }
 
 /* What can be known without making anything. */
@@ -120,6 +141,8 @@ int cmd_create(struct cli *cli)
 		rc = cli_no_snapshot(cli, &target);
 	if (rc == 0)
 		rc = create_params(cli, &target, &params);
+	if (rc == 0)
+		rc = check_place(cli, target.store);
 	if (rc == 0 && option_given(cli, OPTION_DRY_RUN))
 		return create_dry(cli, &params);
 	if (rc == 0)
@@ -171,7 +194,8 @@ static void print_status(struct cli *cli, const struct target *target,
 	       health, table_color_end(cli),
 	       json_flag_at(status, "read_only") ? " (read-only)" : "");
 	print_base(json_object_get(status, "base"));
-	json_array_foreach(json_object_get(status, "branches"), i, branch) {
+	json_array_foreach(json_object_get(status, "branches"), i, branch)
+	{
 		table_size(cli, json_number_at(branch, "size_bytes"), size,
 			   sizeof(size));
 		table_size(cli, json_number_at(branch, "written_bytes"),
@@ -262,9 +286,11 @@ int cmd_config_get(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
-		printf("%s\n", json_text_at(json_array_get(
-				       json_object_get(result, "settings"), 0),
-			       "value"));
+		printf("%s\n",
+		       json_text_at(json_array_get(json_object_get(result,
+								   "settings"),
+						   0),
+				    "value"));
 	json_decref(result);
 	return 0;
 }

@@ -168,8 +168,9 @@ static int umount_target(struct cli *cli, const struct target *target,
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	json_array_foreach(rc < 0 ? NULL : json_object_get(result, "mounts"),
-			   i, mount) {
+	json_array_foreach(rc < 0 ? NULL : json_object_get(result, "mounts"), i,
+			   mount)
+	{
 		const char *path = json_text_at(mount, "mountpoint");
 
 		if (!is_wanted(mount, target))
@@ -245,11 +246,12 @@ int cmd_umount(struct cli *cli)
 	result = json_pack("{s:s, s:o, s:b}", "schema", "cowd/umount/1",
 			   "mountpoints", done, "dry_run", is_dry);
 	if (!cli_print_json(cli, result))
-		json_array_foreach(done, i, path)
-			if (is_dry || option_given(cli, OPTION_VERBOSE))
-				cli_say(cli, "%s %s\n",
-					is_dry ? "would unmount" : "unmounted",
-					json_string_value(path));
+		json_array_foreach(done, i,
+				   path) if (is_dry ||
+					     option_given(cli, OPTION_VERBOSE))
+			cli_say(cli, "%s %s\n",
+				is_dry ? "would unmount" : "unmounted",
+				json_string_value(path));
 	json_decref(result);
 	return 0;
 }

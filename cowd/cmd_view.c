@@ -62,7 +62,8 @@ static void print_dot(const json_t *node)
 	printf("\", shape=%s];\n", strcmp(kind, "branch") == 0 ? "ellipse" :
 				   strcmp(kind, "base") == 0   ? "cylinder" :
 								 "box");
-	json_array_foreach(json_object_get(node, "children"), i, child) {
+	json_array_foreach(json_object_get(node, "children"), i, child)
+	{
 		printf("  ");
 		print_dot_name(node);
 		printf(" -> ");
@@ -116,17 +117,16 @@ static int diff_sides(struct cli *cli, struct target *target, json_t *params)
 		return -EINVAL;
 	}
 	if (rc == 0)
-		rc = cli_target(cli, cli->argument_count > 1 || from_base ?
-					     1 :
-					     0,
-				&to);
+		rc = cli_target(
+			cli, cli->argument_count > 1 || from_base ? 1 : 0, &to);
 	if (rc < 0)
 		return rc;
 	if (cli->argument_count > 1 && !from_base && !from.snapshot[0]) {
 		failure_set(&cli->failure, FAILURE_USAGE, from.text,
 			    "the first side must be a snapshot or base");
-		failure_hint(&cli->failure, "swap the two, or name one as "
-					    "%s@SNAPSHOT",
+		failure_hint(&cli->failure,
+			     "swap the two, or name one as "
+			     "%s@SNAPSHOT",
 			     from.text);
 		return -EINVAL;
 	}
@@ -151,7 +151,8 @@ static void print_extents(struct cli *cli, const json_t *extents)
 	char length[32];
 	size_t i;
 
-	json_array_foreach(extents, i, extent) {
+	json_array_foreach(extents, i, extent)
+	{
 		table_size(cli, json_number_at(extent, "length"), length,
 			   sizeof(length));
 		printf("0x%010" PRIx64 "  %8s  %s\n",
@@ -167,11 +168,10 @@ static void add_summary(json_t *sum, const json_t *summary)
 	const json_t *value;
 	const char *key;
 
-	json_object_foreach((json_t *)summary, key, value)
-		json_object_set_new(sum, key,
-				    json_size(json_number_at(sum, key) +
-					      (uint64_t)json_integer_value(
-						      value)));
+	json_object_foreach((json_t *)summary, key, value) json_object_set_new(
+		sum, key,
+		json_size(json_number_at(sum, key) +
+			  (uint64_t)json_integer_value(value)));
 }
 
 static void print_summary(struct cli *cli, const json_t *sum)
@@ -227,8 +227,8 @@ static int diff_pages(struct cli *cli, const struct target *target,
 
 int cmd_diff(struct cli *cli)
 {
-	json_t *params = json_pack("{s:b}", "stat",
-				   option_given(cli, OPTION_STAT));
+	json_t *params =
+		json_pack("{s:b}", "stat", option_given(cli, OPTION_STAT));
 	json_t *result = NULL;
 	struct target target;
 	const json_t *sum;
@@ -275,17 +275,17 @@ int cmd_export(struct cli *cli)
 
 	umask(mask);
 	if (rc == 0 && !path)
-		rc = failure_errno(&cli->failure, -ENOMEM, NULL, "can't export");
+		rc = failure_errno(&cli->failure, -ENOMEM, NULL,
+				   "can't export");
 	if (rc == 0)
 		rc = call_method(
 			cli, &target, "export",
-			json_pack("{s:s?, s:s?, s:s, s:s?, s:b, s:i}",
-				  "branch", name_or_null(target.branch),
-				  "snapshot", name_or_null(target.snapshot),
-				  "path", path, "format",
-				  option_value(cli, OPTION_FORMAT), "force",
-				  option_given(cli, OPTION_FORCE), "mode",
-				  (int)(0666 & ~mask)),
+			json_pack("{s:s?, s:s?, s:s, s:s?, s:b, s:i}", "branch",
+				  name_or_null(target.branch), "snapshot",
+				  name_or_null(target.snapshot), "path", path,
+				  "format", option_value(cli, OPTION_FORMAT),
+				  "force", option_given(cli, OPTION_FORCE),
+				  "mode", (int)(0666 & ~mask)),
 			&result);
 	if (rc < 0)
 		return rc;

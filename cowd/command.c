@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define END { .name = NULL }
+#define END                  \
+	{                    \
+		.name = NULL \
+	}
 
 static const struct option_spec create_options[] = {
 	{ OPTION_BASE, 0, "base", "PATH",
@@ -54,8 +57,7 @@ static const struct option_spec snapshot_list_options[] = {
 };
 
 static const struct option_spec delete_options[] = {
-	{ OPTION_NOW, 0, "now", NULL, "past the trash; can't be undone" },
-	END
+	{ OPTION_NOW, 0, "now", NULL, "past the trash; can't be undone" }, END
 };
 
 static const struct option_spec prune_options[] = {
@@ -114,8 +116,7 @@ static const struct option_spec diff_options[] = {
 };
 
 static const struct option_spec export_options[] = {
-	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" },
-	END
+	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" }, END
 };
 
 static const struct option_spec gc_options[] = {
@@ -131,13 +132,11 @@ static const struct option_spec compact_options[] = {
 };
 
 static const struct option_spec stats_options[] = {
-	{ OPTION_FORMAT, 0, "format", "FORMAT", "table or prometheus" },
-	END
+	{ OPTION_FORMAT, 0, "format", "FORMAT", "table or prometheus" }, END
 };
 
 static const struct option_spec help_options[] = {
-	{ OPTION_DUMP_OPTIONS, 0, "dump-options", NULL, NULL },
-	END
+	{ OPTION_DUMP_OPTIONS, 0, "dump-options", NULL, NULL }, END
 };
 
 #define STORE "[STORE]"
@@ -188,8 +187,8 @@ static const struct command commands[] = {
 	  cmd_branch_show },
 	{ "branch rename", TARGET " NEWNAME", "give it another name", 1, 2,
 	  NULL, cmd_branch_rename },
-	{ "branch delete", "[STORE]:BRANCH...", "move branches to the trash",
-	  0, ANY_NUMBER, delete_options, cmd_branch_delete },
+	{ "branch delete", "[STORE]:BRANCH...", "move branches to the trash", 0,
+	  ANY_NUMBER, delete_options, cmd_branch_delete },
 	{ "branch resize", TARGET " [+|-]SIZE", "the same as resize", 1, 2,
 	  resize_options, cmd_resize },
 	{ "resize", TARGET " [+|-]SIZE", "change the size of a branch's image",
@@ -213,8 +212,8 @@ static const struct command commands[] = {
 	  cmd_stats },
 	{ "config get", STORE " KEY", "print a setting", 1, 2, NULL,
 	  cmd_config_get },
-	{ "config set", STORE " KEY=VALUE...", "change settings", 1,
-	  ANY_NUMBER, NULL, cmd_config_set },
+	{ "config set", STORE " KEY=VALUE...", "change settings", 1, ANY_NUMBER,
+	  NULL, cmd_config_set },
 	{ "config show", STORE, "list all settings", 0, 1, NULL,
 	  cmd_config_show },
 	{ "completion", "bash|zsh|fish", "print a completion script", 1, 1,
@@ -266,15 +265,16 @@ static unsigned distance(const char *a, const char *b)
 		rows[0][j] = (unsigned)j;
 	for (i = 1; i <= a_len; i++) {
 		for (j = 1; j <= b_len; j++) {
-			unsigned best = rows[i - 1][j - 1] +
-					(a[i - 1] != b[j - 1]);
+			unsigned best =
+				rows[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
 
 			if (rows[i - 1][j] + 1 < best)
 				best = rows[i - 1][j] + 1;
 			if (rows[i][j - 1] + 1 < best)
 				best = rows[i][j - 1] + 1;
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && rows[i - 2][j - 2] + 1 < best)
+			    a[i - 2] == b[j - 1] &&
+			    rows[i - 2][j - 2] + 1 < best)
 				best = rows[i - 2][j - 2] + 1;
 			rows[i][j] = best;
 		}
@@ -361,8 +361,7 @@ static const struct command *unknown_command(const char *group,
 }
 
 const struct command *command_find(char **words, unsigned word_count,
-				   unsigned *out_words,
-				   struct failure *failure)
+				   unsigned *out_words, struct failure *failure)
 {
 	const char *first, *second;
 	char name[128];
@@ -396,9 +395,9 @@ static void print_options(const struct option_spec *specs,
 {
 	for (; specs && specs->name; specs++) {
 		char left[64];
-		bool has_letter = specs->letter &&
-				  !options_hides_letter(hidden_by,
-							specs->letter);
+		bool has_letter =
+			specs->letter &&
+			!options_hides_letter(hidden_by, specs->letter);
 
 		if (!specs->help)
 			continue;
@@ -443,8 +442,7 @@ void command_help_all(FILE *out)
 		     "all of them.\n");
 }
 
-static void dump(const char *command, const struct option_spec *spec,
-		 FILE *out)
+static void dump(const char *command, const struct option_spec *spec, FILE *out)
 {
 	for (; spec && spec->name; spec++)
 		if (spec->help)

@@ -17,10 +17,10 @@
 struct cli;
 
 struct command {
-	const char *name;     /* "snapshot create" */
-	const char *synopsis; /* its arguments, for people */
-	const char *help;     /* one line */
-	unsigned least, most; /* positional arguments */
+	const char *name;		   /* "snapshot create" */
+	const char *synopsis;		   /* its arguments, for people */
+	const char *help;		   /* one line */
+	unsigned least, most;		   /* positional arguments */
 	const struct option_spec *options; /* its own; may be NULL */
 	/* The exit code, or a negative errno with cli->failure filled. */
 	int (*run)(struct cli *cli);
@@ -32,7 +32,7 @@ struct command {
 struct cli {
 	const struct command *command;
 	const char *values[OPTION_COUNT]; /* of options with an argument */
-	unsigned counts[OPTION_COUNT];    /* how often each was given */
+	unsigned counts[OPTION_COUNT];	  /* how often each was given */
 	char **arguments;
 	unsigned argument_count;
 	struct failure failure;
@@ -43,8 +43,7 @@ static inline bool option_given(const struct cli *cli, enum option_id id)
 	return cli->counts[id] > 0;
 }
 
-static inline const char *option_value(const struct cli *cli,
-				       enum option_id id)
+static inline const char *option_value(const struct cli *cli, enum option_id id)
 {
 	return cli->values[id];
 }
@@ -86,8 +85,7 @@ NODISCARD int cli_only_store(struct cli *cli, const struct target *target);
 /* Asks on a terminal unless -y; false: the user said no (failure is set). */
 bool cli_confirm(struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Prints with printf unless -q. */
-void cli_say(const struct cli *cli, const char *format, ...)
-	PRINTF_LIKE(2, 3);
+void cli_say(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* --json or --json-lines. */
 bool cli_is_json(const struct cli *cli);
 /* With --json, prints the result and returns true. */

@@ -42,8 +42,7 @@ static void print_first_words(void)
 	for (i = 0; (command = command_at(i)) != NULL; i++)
 		if (!strchr(command->name, ' ') || is_first_of_group(i))
 			printf("%s%.*s", i ? " " : "",
-			       (int)strcspn(command->name, " "),
-			       command->name);
+			       (int)strcspn(command->name, " "), command->name);
 }
 
 static void print_second_words(const char *group)
@@ -161,8 +160,8 @@ static void print_fish_options(const struct option_spec *spec,
 		if (!spec->help)
 			continue;
 		printf("complete -c cowd%s -l %s", condition, spec->name);
-		if (spec->letter && !options_hides_letter(hidden_by,
-							  spec->letter))
+		if (spec->letter &&
+		    !options_hides_letter(hidden_by, spec->letter))
 			printf(" -s %c", spec->letter);
 		printf("%s -d '", spec->argument ? " -r" : "");
 		print_quoted(spec->help);

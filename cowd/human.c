@@ -48,8 +48,8 @@ static void span_text(int64_t seconds, char *text, size_t text_bytes)
 	size_t i = 0;
 	int64_t count;
 
-	while (i < 6 && seconds < spans[i].seconds *
-				       (spans[i].seconds > 60 ? 2 : 1))
+	while (i < 6 &&
+	       seconds < spans[i].seconds * (spans[i].seconds > 60 ? 2 : 1))
 		i++;
 	count = seconds / spans[i].seconds;
 	snprintf(text, text_bytes, "%" PRId64 " %s%s", count, spans[i].name,
@@ -59,8 +59,8 @@ static void span_text(int64_t seconds, char *text, size_t text_bytes)
 void human_ago(int64_t then_ns, int64_t now_ns, char *text, size_t text_bytes)
 {
 	bool is_past = then_ns <= now_ns;
-	int64_t seconds = (is_past ? now_ns - then_ns : then_ns - now_ns) /
-			  NS_PER_S;
+	int64_t seconds =
+		(is_past ? now_ns - then_ns : then_ns - now_ns) / NS_PER_S;
 	char span[48];
 
 	if (seconds == 0) {
@@ -104,8 +104,7 @@ void human_duration(uint64_t ns, char *text, size_t text_bytes)
 	else if (ns < UINT64_C(60000000000))
 		snprintf(text, text_bytes, "%.1f s", (double)ns / 1e9);
 	else
-		span_text((int64_t)(ns / (uint64_t)NS_PER_S), text,
-			  text_bytes);
+		span_text((int64_t)(ns / (uint64_t)NS_PER_S), text, text_bytes);
 }
 
 void human_rfc3339(int64_t ns, char *text, size_t text_bytes)
@@ -133,8 +132,8 @@ bool human_parse_rfc3339(const char *text, int64_t *out_ns)
 
 	if (!end)
 		return false;
-	if (*end == '.' && (sscanf(end, ".%3dZ", &milliseconds) != 1 ||
-			    strlen(end) != 5))
+	if (*end == '.' &&
+	    (sscanf(end, ".%3dZ", &milliseconds) != 1 || strlen(end) != 5))
 		return false;
 	if (end[strlen(end) - 1] != 'Z')
 		return false;

@@ -12,8 +12,7 @@ void human_size(uint64_t size_bytes, char *text, size_t text_bytes);
 enum time_style { TIME_STYLE_RELATIVE, TIME_STYLE_ISO, TIME_STYLE_UNIX };
 
 /* "2 minutes ago", "in 5 seconds", "now". */
-void human_ago(int64_t then_ns, int64_t now_ns, char *text,
-	       size_t text_bytes);
+void human_ago(int64_t then_ns, int64_t now_ns, char *text, size_t text_bytes);
 /* In the given style; ISO is local time with its offset from UTC. */
 void human_time(int64_t then_ns, int64_t now_ns, enum time_style style,
 		char *text, size_t text_bytes);

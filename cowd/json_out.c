@@ -92,13 +92,13 @@ int json_print(const json_t *value, bool compact, FILE *out)
 
 void json_print_failure(const struct failure *failure, FILE *out)
 {
-	json_t *error = json_pack(
-		"{s:s, s:s, s:i, s:o, s:o, s:o}", "schema", "cowd/error/1",
-		"code", failure_slug(failure->code), "exit",
-		failure_exit_code(failure->code), "message",
-		json_text(failure->message), "hint",
-		json_text_or_null(failure->hint), "object",
-		json_text_or_null(failure->object));
+	json_t *error = json_pack("{s:s, s:s, s:i, s:o, s:o, s:o}", "schema",
+				  "cowd/error/1", "code",
+				  failure_slug(failure->code), "exit",
+				  failure_exit_code(failure->code), "message",
+				  json_text(failure->message), "hint",
+				  json_text_or_null(failure->hint), "object",
+				  json_text_or_null(failure->object));
 
 	if (error)
 		(void)json_print(error, true, out);

@@ -70,8 +70,10 @@ static void set_log_level(const struct cli *cli)
 		const char *name;
 		enum log_level level;
 	} levels[] = {
-		{ "error", LOG_LEVEL_ERROR },	{ "warning", LOG_LEVEL_WARNING },
-		{ "notice", LOG_LEVEL_NOTICE }, { "info", LOG_LEVEL_INFO },
+		{ "error", LOG_LEVEL_ERROR },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "notice", LOG_LEVEL_NOTICE },
+		{ "info", LOG_LEVEL_INFO },
 		{ "debug", LOG_LEVEL_DEBUG },
 	};
 	const char *text = getenv("COWD_LOG_LEVEL");

@@ -14,7 +14,7 @@ static const struct method *find_method(const char *name)
 	static const struct method *const tables[] = {
 		methods_snapshot, methods_branch, methods_rollback,
 		methods_space,	  methods_store,  methods_diff,
-		methods_export,  methods_tree,	  methods_mount,
+		methods_export,	  methods_tree,	  methods_mount,
 	};
 	const struct method *method;
 	size_t i;
@@ -80,7 +80,8 @@ static int check_params(const struct method *method, json_t *params,
 	if (params && !json_is_object(params))
 		return failure_set(failure, FAILURE_USAGE, method->name,
 				   "parameters are an object");
-	json_object_foreach(params, name, value) {
+	json_object_foreach(params, name, value)
+	{
 		char type = type_of(method->parameters, name);
 
 		if (!type)
@@ -122,8 +123,7 @@ static json_t *new_result(struct store *store, const char *method)
 		if (*c == '.')
 			*c = '-';
 	return json_pack("{s:s, s:{s:o, s:s}}", "schema", schema, "store",
-			 "path", json_text(status->path), "uuid",
-			 status->uuid);
+			 "path", json_text(status->path), "uuid", status->uuid);
 }
 
 int ops_call(struct ops_context *context, const char *method_name,
@@ -171,8 +171,7 @@ bool call_flag(const struct call *call, const char *name)
 	return json_is_true(json_object_get(call->params, name));
 }
 
-int64_t call_number(const struct call *call, const char *name,
-		    int64_t fallback)
+int64_t call_number(const struct call *call, const char *name, int64_t fallback)
 {
 	const json_t *value = json_object_get(call->params, name);
 
@@ -191,9 +190,9 @@ int call_progress(void *context, uint64_t done, uint64_t total)
 {
 	const struct ops_context *ops = context;
 
-	return ops->progress ? ops->progress(ops->progress_context, done,
-					     total) :
-			       0;
+	return ops->progress ?
+		       ops->progress(ops->progress_context, done, total) :
+		       0;
 }
 
 int call_branch(struct call *call, struct branch_info *out_branch)
@@ -202,8 +201,8 @@ int call_branch(struct call *call, struct branch_info *out_branch)
 				   out_branch, call->failure);
 }
 
-int call_find_snapshot(struct call *call, const char *branch,
-		       const char *text, struct snapshot_info *out_info)
+int call_find_snapshot(struct call *call, const char *branch, const char *text,
+		       struct snapshot_info *out_info)
 {
 	struct failure ignored = { .code = FAILURE_NONE };
 	struct branch_info info;
@@ -235,9 +234,9 @@ int call_snapshot(struct call *call, struct snapshot_info *out_info)
 
 int call_flush(struct call *call, const char *branch)
 {
-	return call->mounts ? mounts_flush(call->mounts, branch,
-					   call->failure) :
-			      0;
+	return call->mounts ?
+		       mounts_flush(call->mounts, branch, call->failure) :
+		       0;
 }
 
 int call_before_move(struct call *call, const char *branch, bool live)

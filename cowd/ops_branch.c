@@ -26,9 +26,9 @@ static int branch_list(struct call *call)
 	}
 	mounts = mounts_now(call);
 	for (i = 0; i < listing.branch_count; i++)
-		json_array_append_new(
-			array, branch_json(&listing, &listing.branches[i],
-					   mounts));
+		json_array_append_new(array, branch_json(&listing,
+							 &listing.branches[i],
+							 mounts));
 	json_decref(mounts);
 	listing_free(&listing);
 	return call_put(call, "branches", array);
@@ -93,8 +93,8 @@ static int branch_delete(struct call *call)
 	rc = call_put(call, "unique_bytes", unique);
 	if (rc == 0 && !call->dry_run)
 		rc = history_delete_branch(call->store, info.name,
-					   call_flag(call, "now"),
-					   &call->actor, call->failure);
+					   call_flag(call, "now"), &call->actor,
+					   call->failure);
 	if (rc == 0)
 		rc = call_put(call, "branch", json_text(info.name));
 	if (rc == 0)
@@ -106,8 +106,7 @@ static int branch_delete(struct call *call)
 
 static int clone(struct call *call)
 {
-	AUTO_FREE struct snapshot_info *snapshot =
-		calloc(1, sizeof(*snapshot));
+	AUTO_FREE struct snapshot_info *snapshot = calloc(1, sizeof(*snapshot));
 	const char *name = call_text(call, "name");
 	struct branch_info branch, made;
 	int rc = snapshot ? history_check_name(name, call->failure) : -ENOMEM;
@@ -119,32 +118,31 @@ static int clone(struct call *call)
 	if (rc == 0 && !snapshot->id && !call->dry_run)
 		rc = call_flush(call, branch.name);
 	if (rc == 0 && !call->dry_run)
-		rc = history_clone(call->store,
-				   snapshot->id ? snapshot->branch :
-						  branch.name,
-				   snapshot->id, name, &call->actor, &made,
-				   call->failure);
+		rc = history_clone(
+			call->store,
+			snapshot->id ? snapshot->branch : branch.name,
+			snapshot->id, name, &call->actor, &made, call->failure);
 	if (rc == 0)
-		rc = call_put(call, "from",
-			      json_pack("{s:o, s:o}", "branch",
-					json_text_or_null(snapshot->id ?
-						snapshot->branch :
-						branch.name),
-					"snapshot",
-					json_text_or_null(snapshot->name)));
+		rc = call_put(
+			call, "from",
+			json_pack("{s:o, s:o}", "branch",
+				  json_text_or_null(snapshot->id ?
+							    snapshot->branch :
+							    branch.name),
+				  "snapshot",
+				  json_text_or_null(snapshot->name)));
 	if (rc == 0)
 		rc = call_put(call, "dry_run", json_boolean(call->dry_run));
 	if (rc < 0)
 		return rc;
-	return call->dry_run ? call_put(call, "branch",
-					json_pack("{s:o}", "name",
-						  json_text(name))) :
-			       put_branch(call, name, false);
+	return call->dry_run ?
+		       call_put(call, "branch",
+				json_pack("{s:o}", "name", json_text(name))) :
+		       put_branch(call, name, false);
 }
 
 /* size_bytes, added to or taken from the present size by "relative". */
-static int new_size(struct call *call, uint64_t old_bytes,
-		    uint64_t *out_bytes)
+static int new_size(struct call *call, uint64_t old_bytes, uint64_t *out_bytes)
 {
 	const char *relative = call_text(call, "relative");
 	int64_t number = call_number(call, "size_bytes", 0);
@@ -154,8 +152,8 @@ static int new_size(struct call *call, uint64_t old_bytes,
 	    strcmp(relative, "-") != 0)
 		return failure_set(call->failure, FAILURE_USAGE, relative,
 				   "is neither '+' nor '-'");
-	if (number < 0 || (relative && *relative == '-' &&
-			   size_bytes >= old_bytes))
+	if (number < 0 ||
+	    (relative && *relative == '-' && size_bytes >= old_bytes))
 		return failure_set(call->failure, FAILURE_USAGE, NULL,
 				   "the new size would be less than one byte");
 	if (relative)

@@ -127,14 +127,13 @@ static int put_page(struct call *call, struct page *page)
 		      page->extents ? json_incref(page->extents) :
 				      json_array());
 	if (rc == 0)
-		rc = call_put(call, "summary",
-			      json_pack("{s:o, s:o, s:o, s:o}", "extents",
-					json_size(page->count), "data_bytes",
-					json_size(page->data_bytes),
-					"zero_bytes",
-					json_size(page->zero_bytes),
-					"base_bytes",
-					json_size(page->base_bytes)));
+		rc = call_put(
+			call, "summary",
+			json_pack("{s:o, s:o, s:o, s:o}", "extents",
+				  json_size(page->count), "data_bytes",
+				  json_size(page->data_bytes), "zero_bytes",
+				  json_size(page->zero_bytes), "base_bytes",
+				  json_size(page->base_bytes)));
 	return rc < 0 ? rc :
 			call_put(call, "next",
 				 page->is_full ? json_size(page->next) :

@@ -20,7 +20,8 @@
 
 enum { COPY_BYTES = 1 << 20 };
 
-struct export {
+struct export
+{
 	struct call *call;
 	const char *path;
 	char temporary[4096 + 16]; /* "": written in place */
@@ -99,7 +100,7 @@ static int open_temporary(struct export *export)
 		return fail(export, rc, "create it");
 	}
 	if (fchmod(export->fd, mode) < 0 ||
-	    ftruncate(export->fd, (off_t)export->size_bytes) < 0)
+	    ftruncate(export->fd, (off_t) export->size_bytes) < 0)
 		return fail(export, -errno, "create it");
 	return 0;
 }
@@ -300,8 +301,7 @@ static int export_view(struct call *call, struct view *view)
 	if (rc == 0)
 		rc = call_put(call, "path", json_text(export.path));
 	if (rc == 0)
-		rc = call_put(call, "size_bytes",
-			      json_size(export.size_bytes));
+		rc = call_put(call, "size_bytes", json_size(export.size_bytes));
 	return rc < 0 ? rc :
 			call_put(call, "written_bytes",
 				 json_size(export.written_bytes));
@@ -309,8 +309,7 @@ static int export_view(struct call *call, struct view *view)
 
 static int export_image(struct call *call)
 {
-	AUTO_FREE struct snapshot_info *snapshot =
-		calloc(1, sizeof(*snapshot));
+	AUTO_FREE struct snapshot_info *snapshot = calloc(1, sizeof(*snapshot));
 	const char *path = call_text(call, "path");
 	const char *format = call_text(call, "format");
 	struct branch_info branch;

@@ -33,8 +33,8 @@ struct method {
 
 /* ops_<noun>.c: each ended by a name of NULL. */
 extern const struct method methods_snapshot[], methods_branch[],
-	methods_rollback[], methods_space[], methods_store[], methods_diff[], methods_export[],
-	methods_tree[], methods_mount[];
+	methods_rollback[], methods_space[], methods_store[], methods_diff[],
+	methods_export[], methods_tree[], methods_mount[];
 
 /* NULL when missing or null. */
 const char *call_text(const struct call *call, const char *name);
@@ -73,8 +73,7 @@ NODISCARD int listing_load(struct call *call, const char *branch, bool trash,
 			   bool with_unique, struct listing *out_listing);
 void listing_free(struct listing *listing);
 /* null in JSON when the listing has none. */
-json_t *unique_json(const struct listing *listing, bool is_branch,
-		    uint32_t id);
+json_t *unique_json(const struct listing *listing, bool is_branch, uint32_t id);
 json_t *snapshot_json(const struct listing *listing,
 		      const struct snapshot_info *info);
 /* mounts: of mounts_list, or NULL. */

@@ -58,8 +58,7 @@ void listing_free(struct listing *listing)
 	memset(listing, 0, sizeof(*listing));
 }
 
-json_t *unique_json(const struct listing *listing, bool is_branch,
-		    uint32_t id)
+json_t *unique_json(const struct listing *listing, bool is_branch, uint32_t id)
 {
 	struct space_unique key = { .is_branch = is_branch, .id = id };
 	const struct space_unique *found;
@@ -126,17 +125,17 @@ json_t *snapshot_json(const struct listing *listing,
 {
 	json_t *value;
 
-	value = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-		json_id(info->id), "name", json_text(info->name), "branch",
-		json_text_or_null(info->branch), "parent",
-		json_text_or_null(info->parent), "created",
-		json_time(info->created_ns), "size_bytes",
-		json_size(info->size_bytes), "refer_bytes",
-		json_size(info->refer_bytes), "unique_bytes",
-		unique_json(listing, false, info->id), "written_bytes",
-		json_size(info->written_bytes), "holds",
-		holds_json(listing, info->id));
+	value = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			  "id", json_id(info->id), "name",
+			  json_text(info->name), "branch",
+			  json_text_or_null(info->branch), "parent",
+			  json_text_or_null(info->parent), "created",
+			  json_time(info->created_ns), "size_bytes",
+			  json_size(info->size_bytes), "refer_bytes",
+			  json_size(info->refer_bytes), "unique_bytes",
+			  unique_json(listing, false, info->id),
+			  "written_bytes", json_size(info->written_bytes),
+			  "holds", holds_json(listing, info->id));
 	json_object_set_new(value, "clones", clones_json(listing, info->id));
 	json_object_set_new(value, "tags", json_object());
 	json_object_set_new(value, "note", json_text_or_null(info->note));
@@ -168,7 +167,8 @@ json_t *branch_json(const struct listing *listing,
 	const json_t *mount;
 	size_t i;
 
-	json_array_foreach(mounts, i, mount) {
+	json_array_foreach(mounts, i, mount)
+	{
 		if (json_is_string(json_object_get(mount, "snapshot")) ||
 		    strcmp(json_text_at(mount, "branch"), info->name) != 0)
 			continue;
@@ -178,14 +178,14 @@ json_t *branch_json(const struct listing *listing,
 			writer = json_pack("{s:i, s:s}", "pid", getpid(),
 					   "comm", "cowd");
 	}
-	value = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "id",
-		json_id(info->id), "name", json_text(info->name), "size_bytes",
-		json_size(info->size_bytes), "refer_bytes",
-		json_size(info->refer_bytes), "unique_bytes",
-		unique_json(listing, true, info->id), "snapshots", (int)info->snapshot_count, "parent",
-		parent_json(info->parent), "mountpoints", mountpoints,
-		"writer", writer);
+	value = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "id",
+			  json_id(info->id), "name", json_text(info->name),
+			  "size_bytes", json_size(info->size_bytes),
+			  "refer_bytes", json_size(info->refer_bytes),
+			  "unique_bytes", unique_json(listing, true, info->id),
+			  "snapshots", (int)info->snapshot_count, "parent",
+			  parent_json(info->parent), "mountpoints", mountpoints,
+			  "writer", writer);
 	json_object_set_new(value, "created", json_time(info->created_ns));
 	json_object_set_new(value, "deleted", json_time(info->deleted_ns));
 	json_object_set_new(value, "written_bytes",

@@ -15,8 +15,7 @@ static int need_daemon(struct call *call)
 
 static int do_mount(struct call *call)
 {
-	AUTO_FREE struct snapshot_info *snapshot =
-		calloc(1, sizeof(*snapshot));
+	AUTO_FREE struct snapshot_info *snapshot = calloc(1, sizeof(*snapshot));
 	struct mount_params params = {
 		.mountpoint = call_text(call, "mountpoint"),
 		.options = call_text(call, "options"),
@@ -63,9 +62,7 @@ static int do_umount(struct call *call)
 	count = json_array_size(left);
 	json_decref(left);
 	rc = call_put(call, "target", json_text(target));
-	return rc < 0 ? rc :
-			call_put(call, "mounts_left",
-				 json_size(count));
+	return rc < 0 ? rc : call_put(call, "mounts_left", json_size(count));
 }
 
 static int mounts(struct call *call)

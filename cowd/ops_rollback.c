@@ -41,10 +41,10 @@ static int put_rollback(struct call *call, const struct branch_info *branch,
 			      has_kept ? json_text(result->kept_as.name) :
 					 json_null());
 	if (rc == 0)
-		rc = call_put(call, "since",
-			      has_kept ? json_text_or_null(
-						 result->kept_as.parent) :
-					 json_null());
+		rc = call_put(
+			call, "since",
+			has_kept ? json_text_or_null(result->kept_as.parent) :
+				   json_null());
 	if (rc == 0)
 		rc = call_put(call, "changed",
 			      json_boolean(call->dry_run ? branch->changed :
@@ -67,8 +67,8 @@ static int rollback_to(struct call *call, const struct snapshot_info *to,
 	struct branch_info branch;
 	int rc;
 
-	rc = history_find_branch(call->store, name ? name : to->branch,
-				 &branch, call->failure);
+	rc = history_find_branch(call->store, name ? name : to->branch, &branch,
+				 call->failure);
 	if (rc == 0)
 		rc = call_before_move(call, branch.name,
 				      call_flag(call, "live"));
@@ -142,8 +142,7 @@ static bool moves_a_head(const struct undo_result *result)
 
 static int put_undo(struct call *call, const struct undo_result *result)
 {
-	int rc = call_put(call, "undone",
-			  operation_id_json(result->undone.id));
+	int rc = call_put(call, "undone", operation_id_json(result->undone.id));
 
 	if (rc == 0)
 		rc = call_put(call, "text", json_text(result->undone.text));
@@ -238,10 +237,9 @@ static json_t *operation_json(const struct operation_info *info)
 	return json_pack("{s:o, s:s, s:o, s:o, s:i, s:o, s:o, s:b}", "id",
 			 operation_id_json(info->id), "kind",
 			 kind_name(info->kind), "time",
-			 json_time(info->time_ns), "user",
-			 user_json(info->uid), "uid", (int)info->uid, "text",
-			 json_text(info->text), "undoes",
-			 operation_id_json(info->undoes), "undone",
+			 json_time(info->time_ns), "user", user_json(info->uid),
+			 "uid", (int)info->uid, "text", json_text(info->text),
+			 "undoes", operation_id_json(info->undoes), "undone",
 			 info->undone);
 }
 

@@ -51,8 +51,9 @@ static int check_free(struct call *call, const char *name)
 	struct failure ignored = { .code = FAILURE_NONE };
 	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
 
-	if (info && history_find_snapshot(call->store, NULL, name, info,
-					  &ignored) == 0 &&
+	if (info &&
+	    history_find_snapshot(call->store, NULL, name, info, &ignored) ==
+		    0 &&
 	    strcmp(info->name, name) == 0)
 		return failure_set(call->failure, FAILURE_EXISTS, name,
 				   "a snapshot of this name exists");
@@ -110,13 +111,13 @@ static int snapshot_create(struct call *call)
 		rc = call_put(call, "name",
 			      wanted ? json_text(name) : json_null());
 	if (rc == 0)
-		rc = call_put(call, "created", json_boolean(wanted &&
-							    !call->dry_run));
+		rc = call_put(call, "created",
+			      json_boolean(wanted && !call->dry_run));
 	if (rc == 0)
-		rc = call_put(call, "duration_ms",
-			      json_size((uint64_t)(human_now_ns() -
-						   started_ns) /
-					1000000));
+		rc = call_put(
+			call, "duration_ms",
+			json_size((uint64_t)(human_now_ns() - started_ns) /
+				  1000000));
 	return rc;
 }
 
@@ -175,8 +176,7 @@ static int snapshot_show(struct call *call)
 	for (i = 0; i < listing.snapshot_count; i++)
 		if (listing.snapshots[i].parent_id == info->id)
 			json_array_append_new(
-				children,
-				json_text(listing.snapshots[i].name));
+				children, json_text(listing.snapshots[i].name));
 	value = snapshot_json(&listing, info);
 	json_object_set_new(value, "children", children);
 	json_object_set_new(value, "written_extents", json_size(extents));
@@ -261,8 +261,8 @@ static int select_range(struct call *call, const char *from, const char *to,
 		if (list[i].id == ends[1].id)
 			last = i + 1;
 	}
-	if (*from && *to && (first >= last ||
-			     strcmp(ends[0].branch, ends[1].branch) != 0))
+	if (*from && *to &&
+	    (first >= last || strcmp(ends[0].branch, ends[1].branch) != 0))
 		return failure_set(call->failure, FAILURE_USAGE, NULL,
 				   "%s%%%s: the first must be the older one, "
 				   "of the same branch",
@@ -298,10 +298,8 @@ static int select_all(struct call *call, struct selection *selection)
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach(texts, i, text)
-		if (rc == 0)
-			rc = select_text(call, json_string_value(text),
-					 selection);
+	json_array_foreach(texts, i, text) if (rc == 0)
+		rc = select_text(call, json_string_value(text), selection);
 	if (rc < 0) {
 		free(selection->infos);
 		selection->infos = NULL;
@@ -310,12 +308,11 @@ static int select_all(struct call *call, struct selection *selection)
 }
 
 /* Names what stands in the way, before anything is deleted. */
-static int check_not_held(struct call *call,
-			  const struct snapshot_info *info,
+static int check_not_held(struct call *call, const struct snapshot_info *info,
 			  const struct listing *listing)
 {
-	const char *store = json_text_at(
-		json_object_get(call->result, "store"), "path");
+	const char *store =
+		json_text_at(json_object_get(call->result, "store"), "path");
 	char ago[64];
 	size_t i;
 
@@ -351,8 +348,8 @@ static int delete_selected(struct call *call, struct selection *selection,
 		return rc;
 	}
 	for (i = 0; i < selection->count; i++) {
-		json_t *bytes = unique_json(&listing, false,
-					    selection->infos[i].id);
+		json_t *bytes =
+			unique_json(&listing, false, selection->infos[i].id);
 
 		*out_bytes += (uint64_t)json_integer_value(bytes);
 		json_decref(bytes);
@@ -375,12 +372,11 @@ static int put_deleted(struct call *call, const struct selection *selection,
 	for (i = 0; i < selection->count; i++)
 		json_array_append_new(
 			names,
-			json_pack("{s:o, s:o, s:o}", "id",
-				  json_id(selection->infos[i].id), "name",
-				  json_text(selection->infos[i].name),
-				  "branch",
-				  json_text_or_null(
-					  selection->infos[i].branch)));
+			json_pack(
+				"{s:o, s:o, s:o}", "id",
+				json_id(selection->infos[i].id), "name",
+				json_text(selection->infos[i].name), "branch",
+				json_text_or_null(selection->infos[i].branch)));
 	rc = call_put(call, "snapshots", names);
 	if (rc == 0)
 		rc = call_put(call, "unique_bytes", json_size(free_bytes));
@@ -417,9 +413,8 @@ static int change_holds(struct call *call, bool hold)
 	for (i = 0; rc == 0 && !call->dry_run && i < selection.count; i++)
 		rc = hold ? history_hold(call->store, selection.infos[i].id,
 					 tag, &call->actor, call->failure) :
-			    history_release(call->store,
-					    selection.infos[i].id, tag,
-					    &call->actor, call->failure);
+			    history_release(call->store, selection.infos[i].id,
+					    tag, &call->actor, call->failure);
 	if (rc == 0)
 		rc = put_snapshots(call, selection.infos, selection.count,
 				   false);
@@ -439,47 +434,40 @@ static int snapshot_release(struct call *call)
 	return change_holds(call, false);
 }
 
+static json_t *hold_json(const struct hold_info *hold,
+			 const struct snapshot_info *snapshot)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "tag", json_text(hold->tag),
+			 "snapshot", json_text(snapshot->name), "branch",
+			 json_text_or_null(snapshot->branch), "created",
+			 json_time(hold->created_ns));
+}
+
 static int snapshot_holds(struct call *call)
 {
 	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
 	json_t *array = json_array();
-	struct listing listing;
+	struct listing l;
 	size_t i, j;
 	int rc = info ? 0 : -ENOMEM;
 
 	if (rc == 0 && call_text(call, "snapshot"))
 		rc = call_snapshot(call, info);
 	if (rc == 0)
-		rc = listing_load(call, call_text(call, "branch"), false,
-				  false, &listing);
+		rc = listing_load(call, call_text(call, "branch"), false, false,
+				  &l);
 	if (rc < 0) {
 		json_decref(array);
 		return rc;
 	}
-	for (i = 0; i < listing.snapshot_count; i++) {
-		const struct snapshot_info *snapshot = &listing.snapshots[i];
-
-		if (info->id && snapshot->id != info->id)
-			continue;
-		for (j = 0; j < listing.hold_count; j++)
-			if (listing.holds[j].snapshot_id == snapshot->id)
+	for (i = 0; i < l.snapshot_count; i++)
+		for (j = 0; j < l.hold_count; j++)
+			if (l.holds[j].snapshot_id == l.snapshots[i].id &&
+			    (!info->id || info->id == l.snapshots[i].id))
 				json_array_append_new(
-					array,
-					json_pack("{s:o, s:o, s:o, s:o}",
-						  "tag",
-						  json_text(listing.holds[j]
-								    .tag),
-						  "snapshot",
-						  json_text(snapshot->name),
-						  "branch",
-						  json_text_or_null(
-							  snapshot->branch),
-						  "created",
-						  json_time(
-							  listing.holds[j]
-								  .created_ns)));
-	}
-	listing_free(&listing);
+					array, hold_json(&l.holds[j],
+							 &l.snapshots[i]));
+	listing_free(&l);
 	return call_put(call, "holds", array);
 }
 

@@ -24,8 +24,7 @@ static int df(struct call *call)
 	size_t i;
 
 	for (i = 0; rc == 0 && i < sizeof(fields) / sizeof(fields[0]); i++)
-		rc = call_put(call, fields[i].name,
-			      json_size(fields[i].bytes));
+		rc = call_put(call, fields[i].name, json_size(fields[i].bytes));
 	return rc;
 }
 

@@ -37,18 +37,15 @@ static json_t *log_json(const struct store_status *status)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "records",
 			 json_size(status->log_records), "durable_records",
 			 json_size(status->durable_records),
-			 "checkpoint_record",
-			 json_size(status->checkpoint_lsn),
+			 "checkpoint_record", json_size(status->checkpoint_lsn),
 			 "recovered_records",
-			 json_size(status->recovered_records),
-			 "recovery_ms", json_size(status->recovery_ns /
-						  1000000));
+			 json_size(status->recovered_records), "recovery_ms",
+			 json_size(status->recovery_ns / 1000000));
 }
 
 static json_t *daemon_json(struct call *call)
 {
-	return call->mounts ? json_pack("{s:i}", "pid", getpid()) :
-			      json_null();
+	return call->mounts ? json_pack("{s:i}", "pid", getpid()) : json_null();
 }
 
 static int put_branches(struct call *call, const json_t *mounts)
@@ -63,9 +60,9 @@ static int put_branches(struct call *call, const json_t *mounts)
 		return rc;
 	}
 	for (i = 0; i < listing.branch_count; i++)
-		json_array_append_new(
-			array, branch_json(&listing, &listing.branches[i],
-					   mounts));
+		json_array_append_new(array, branch_json(&listing,
+							 &listing.branches[i],
+							 mounts));
 	listing_free(&listing);
 	return call_put(call, "branches", array);
 }
@@ -86,8 +83,7 @@ static int status(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "read_only", json_boolean(now->read_only));
 	if (rc == 0)
-		rc = call_put(call, "format",
-			      json_size(now->format_version));
+		rc = call_put(call, "format", json_size(now->format_version));
 	if (rc == 0)
 		rc = call_put(call, "daemon", daemon_json(call));
 	if (rc == 0)
@@ -99,11 +95,9 @@ static int status(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "log", log_json(now));
 	if (rc == 0)
-		rc = call_put(call, "dirty_bytes",
-			      json_size(now->dirty_bytes));
+		rc = call_put(call, "dirty_bytes", json_size(now->dirty_bytes));
 	if (rc == 0)
-		rc = call_put(call, "cache_bytes",
-			      json_size(now->cache_bytes));
+		rc = call_put(call, "cache_bytes", json_size(now->cache_bytes));
 	if (rc == 0)
 		rc = call_put(call, "deleting_snapshots",
 			      json_size(now->deleting_snapshots));
@@ -147,8 +141,8 @@ static int stats(struct call *call)
 	rc = call_put(call, "time", json_time(human_now_ns()));
 	if (rc == 0)
 		rc = call_put(call, "daemon", daemon_json(call));
-	return rc < 0 ? json_decref(counters), rc :
-			call_put(call, "counters", counters);
+	return rc < 0 ? json_decref(counters),
+	       rc : call_put(call, "counters", counters);
 }
 
 static int put_setting(struct call *call, json_t *array,
@@ -164,10 +158,10 @@ static int put_setting(struct call *call, json_t *array,
 		rc = config_get(&defaults, key, plain, sizeof(plain),
 				call->failure);
 	if (rc == 0)
-		json_array_append_new(
-			array, json_pack("{s:s, s:s, s:s, s:s}", "key", key,
-					 "value", text, "default", plain,
-					 "help", help));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:s, s:s}", "key",
+						key, "value", text, "default",
+						plain, "help", help));
 	return rc;
 }
 
@@ -215,8 +209,7 @@ static int apply_assignment(struct call *call, struct store_config *config,
 	if (!value) {
 		failure_set(call->failure, FAILURE_USAGE, text,
 			    "is no KEY=VALUE");
-		failure_hint(call->failure,
-			     "for example: snapshot.every=1h");
+		failure_hint(call->failure, "for example: snapshot.every=1h");
 		return -EINVAL;
 	}
 	*value++ = '\0';
@@ -235,10 +228,8 @@ static int config_change(struct call *call)
 	int rc = 0;
 
 	store_get_config(call->store, &config);
-	json_array_foreach(texts, i, text)
-		if (rc == 0)
-			rc = apply_assignment(call, &config,
-					      json_string_value(text), array);
+	json_array_foreach(texts, i, text) if (rc == 0) rc =
+		apply_assignment(call, &config, json_string_value(text), array);
 	if (rc == 0 && !call->dry_run)
 		rc = store_configure(call->store, &config, call->failure);
 	if (rc < 0) {

@@ -28,8 +28,7 @@ static json_t *snapshot_node(const struct tree *tree,
 	json_object_set_new(value, "id", json_id(info->id));
 	json_object_set_new(value, "branch", json_text_or_null(info->branch));
 	json_object_set_new(value, "created", json_time(info->created_ns));
-	json_object_set_new(value, "refer_bytes",
-			    json_size(info->refer_bytes));
+	json_object_set_new(value, "refer_bytes", json_size(info->refer_bytes));
 	json_object_set_new(value, "unique_bytes",
 			    unique_json(&tree->listing, false, info->id));
 	json_object_set_new(value, "held", json_boolean(info->hold_count > 0));
@@ -45,8 +44,7 @@ static json_t *branch_node(const struct tree *tree,
 	json_object_set_new(value, "id", json_id(info->id));
 	json_object_set_new(value, "branch", json_text(info->name));
 	json_object_set_new(value, "created", json_null());
-	json_object_set_new(value, "refer_bytes",
-			    json_size(info->refer_bytes));
+	json_object_set_new(value, "refer_bytes", json_size(info->refer_bytes));
 	json_object_set_new(value, "unique_bytes",
 			    unique_json(&tree->listing, true, info->id));
 	json_object_set_new(value, "held", json_false());
@@ -120,8 +118,7 @@ static uint32_t head_parent(const struct tree *tree,
 		if (!rolled_back_to(&operations[i], branch->name, name,
 				    sizeof(name)))
 			continue;
-		return id_of_name(tree, name) ? id_of_name(tree, name) :
-						parent;
+		return id_of_name(tree, name) ? id_of_name(tree, name) : parent;
 	}
 	return parent;
 }
@@ -141,14 +138,14 @@ static int build(struct call *call, struct tree *tree)
 	for (i = 0; i < l->snapshot_count; i++)
 		tree->nodes[i] = snapshot_node(tree, &l->snapshots[i]);
 	for (i = 0; i < l->snapshot_count; i++)
-		json_array_append_new(
-			children_of(tree, l->snapshots[i].parent_id),
-			tree->nodes[i]);
+		json_array_append_new(children_of(tree,
+						  l->snapshots[i].parent_id),
+				      tree->nodes[i]);
 	for (i = 0; i < l->branch_count; i++)
 		json_array_append_new(
-			children_of(tree, head_parent(tree, &l->branches[i],
-						      operations,
-						      operation_count)),
+			children_of(tree,
+				    head_parent(tree, &l->branches[i],
+						operations, operation_count)),
 			branch_node(tree, &l->branches[i]));
 	return 0;
 }
@@ -185,8 +182,7 @@ static int tree_of_store(struct call *call)
 	if (rc < 0)
 		return rc;
 	tree.root = root_node(call);
-	tree.nodes = calloc(tree.listing.snapshot_count + 1,
-			    sizeof(json_t *));
+	tree.nodes = calloc(tree.listing.snapshot_count + 1, sizeof(json_t *));
 	rc = tree.root && tree.nodes ? build(call, &tree) : -ENOMEM;
 	if (rc == 0)
 		rc = call_put(call, "tree", json_incref(tree.root));

@@ -63,7 +63,7 @@ enum option_id {
 
 struct option_spec {
 	enum option_id id;
-	char letter;          /* 0: none */
+	char letter;	      /* 0: none */
 	const char *name;     /* NULL ends a list */
 	const char *argument; /* what to call it in --help; NULL: a flag */
 	const char *help;     /* NULL: hidden */

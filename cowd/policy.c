@@ -90,17 +90,15 @@ void policy_prune(const struct snapshot_info *list, size_t count,
 		keep_flags[i] = true;
 		last--;
 	}
-	keep_periods(list, count, PERIOD_HOUR, config->keep_hourly,
-		     keep_flags);
+	keep_periods(list, count, PERIOD_HOUR, config->keep_hourly, keep_flags);
 	keep_periods(list, count, PERIOD_DAY, config->keep_daily, keep_flags);
-	keep_periods(list, count, PERIOD_WEEK, config->keep_weekly,
-		     keep_flags);
+	keep_periods(list, count, PERIOD_WEEK, config->keep_weekly, keep_flags);
 	keep_periods(list, count, PERIOD_MONTH, config->keep_monthly,
 		     keep_flags);
 }
 
-int policy_unique_name(struct store *store, const char *prefix,
-		       int64_t now_ns, char *name, size_t name_bytes)
+int policy_unique_name(struct store *store, const char *prefix, int64_t now_ns,
+		       char *name, size_t name_bytes)
 {
 	time_t seconds = (time_t)(now_ns / NS_PER_S);
 	struct snapshot_info *info = malloc(sizeof(*info));
@@ -141,8 +139,8 @@ static void prune_branch(struct store *store, const char *branch,
 	AUTO_FREE bool *keep = NULL;
 	size_t count, i;
 
-	if (history_snapshots(store, branch, false, &list, &count,
-			      &failure) < 0) {
+	if (history_snapshots(store, branch, false, &list, &count, &failure) <
+	    0) {
 		complain(&failure, "pruning snapshots");
 		return;
 	}
@@ -163,61 +161,78 @@ static void prune_branch(struct store *store, const char *branch,
 	}
 }
 
-/* When the branch's state was last named: its newest snapshot, or the
- * branch's own beginning. */
-static int64_t last_snapshot_ns(struct store *store,
-				const struct branch_info *branch)
+static int stop_at_first(void *context, const struct diff_extent *extent)
 {
-	struct failure ignored = { .code = FAILURE_NONE };
-	AUTO_FREE struct snapshot_info *latest = calloc(1, sizeof(*latest));
-
-	if (latest && history_find_snapshot(store, branch->name, "latest",
-					    latest, &ignored) == 0)
-		return latest->created_ns;
-	return branch->created_ns;
+	(void)context, (void)extent;
+	return 1;
 }
 
-static bool has_changed(struct store *store, const char *branch)
+/*
+ * Does the head read otherwise than its newest snapshot? The branch's own
+ * flag says yes too often: after that snapshot was touched, for example.
+ */
+static bool has_changed(struct store *store, const char *name,
+			const struct snapshot_info *latest)
 {
 	struct failure ignored = { .code = FAILURE_NONE };
 	struct branch_info info;
 
-	return history_find_branch(store, branch, &info, &ignored) == 0 &&
-	       info.changed;
+	if (history_find_branch(store, name, &info, &ignored) < 0 ||
+	    !info.changed)
+		return false;
+	if (latest->id && latest->size_bytes != info.size_bytes)
+		return true;
+	return history_diff(store, latest->id, name, 0, stop_at_first, NULL,
+			    &ignored) != 0;
+}
+
+static int take(struct store *store, const char *branch, int64_t now_ns,
+		struct failure *failure)
+{
+	struct actor actor = { .uid = getuid() };
+	char name[STORE_NAME_BYTES_MAX + 1];
+	int rc = policy_unique_name(store, "auto-", now_ns, name, sizeof(name));
+
+	if (rc == 0)
+		rc = history_snapshot(store, branch, name, NULL,
+				      SNAPSHOT_KIND_AUTO, &actor, NULL,
+				      failure);
+	if (rc == 0)
+		log_message(LOG_LEVEL_INFO, "%s@%s: automatic snapshot", branch,
+			    name);
+	return rc;
 }
 
 static void snapshot_branch(struct store *store, struct mounts *mounts,
 			    const struct branch_info *branch,
 			    const struct store_config *config, int64_t now_ns)
 {
+	AUTO_FREE struct snapshot_info *latest = calloc(1, sizeof(*latest));
 	struct failure failure = { .code = FAILURE_NONE };
-	struct actor actor = { .uid = getuid() };
-	char name[STORE_NAME_BYTES_MAX + 1];
+	int64_t last_ns = branch->created_ns;
 	int rc;
 
 	/* What the kernel still holds back counts as a change too. */
-	if (!branch->changed && mounts_writers(mounts, branch->name) == 0)
+	if (!latest ||
+	    (!branch->changed && mounts_writers(mounts, branch->name) == 0))
 		return;
-	if (now_ns - last_snapshot_ns(store, branch) <
-	    (int64_t)config->snapshot_every_ns)
+	rc = history_find_snapshot(store, branch->name, "latest", latest,
+				   &failure);
+	failure.code = FAILURE_NONE;
+	if (rc == 0)
+		last_ns = latest->created_ns;
+	if (now_ns - last_ns < (int64_t)config->snapshot_every_ns)
 		return;
 	rc = mounts_flush(mounts, branch->name, &failure);
-	if (rc == 0 && !has_changed(store, branch->name))
+	if (rc == 0 && !has_changed(store, branch->name, latest))
 		return;
 	if (rc == 0)
-		rc = policy_unique_name(store, "auto-", now_ns, name,
-					sizeof(name));
-	if (rc == 0)
-		rc = history_snapshot(store, branch->name, name, NULL,
-				      SNAPSHOT_KIND_AUTO, &actor, NULL,
-				      &failure);
+		rc = take(store, branch->name, now_ns, &failure);
 	if (rc < 0) {
 		failure_errno(&failure, rc, branch->name, "failed");
 		complain(&failure, "automatic snapshot");
 		return;
 	}
-	log_message(LOG_LEVEL_INFO, "%s@%s: automatic snapshot", branch->name,
-		    name);
 	prune_branch(store, branch->name, config, now_ns);
 }
 
@@ -228,8 +243,8 @@ static bool trash_is_due(struct store *store, uint64_t keep_ns, int64_t now_ns)
 	AUTO_FREE struct branch_info *branches = NULL;
 	size_t count, i;
 
-	if (history_snapshots(store, NULL, true, &snapshots, &count,
-			      &ignored) < 0)
+	if (history_snapshots(store, NULL, true, &snapshots, &count, &ignored) <
+	    0)
 		return false;
 	for (i = 0; i < count; i++)
 		if (snapshots[i].deleted_ns &&
@@ -259,14 +274,16 @@ static void empty_trash(struct store *store, const struct store_config *config,
 	checked_ns = now_ns;
 	if (!trash_is_due(store, config->trash_keep_ns, now_ns))
 		return;
-	if (space_gc(store, (int64_t)config->trash_keep_ns, false, &actor,
-		     NULL, NULL, &result, &failure) < 0)
+	if (space_gc(store, (int64_t)config->trash_keep_ns, false, &actor, NULL,
+		     NULL, &result, &failure) < 0)
 		complain(&failure, "emptying the trash");
 	else
-		log_message(LOG_LEVEL_INFO,
-			    "trash: %u snapshots and %u branches purged, %"
-			    PRIu64 " bytes freed", result.snapshots_purged,
-			    result.branches_purged, result.freed_bytes);
+		log_message(
+			LOG_LEVEL_INFO,
+			"trash: %u snapshots and %u branches purged, %" PRIu64
+			" bytes freed",
+			result.snapshots_purged, result.branches_purged,
+			result.freed_bytes);
 }
 
 void policy_run(struct store *store, struct mounts *mounts)

@@ -24,5 +24,4 @@ void policy_prune(const struct snapshot_info *list, size_t count,
 
 /* PREFIX2026-11-21T00-38-22 in UTC, with a number added if it is taken. */
 NODISCARD int policy_unique_name(struct store *store, const char *prefix,
-				 int64_t now_ns, char *name,
-				 size_t name_bytes);
+				 int64_t now_ns, char *name, size_t name_bytes);

@@ -89,11 +89,12 @@ static void list_text(const json_t *list, char *text, size_t text_bytes)
 	size_t used = 0, i;
 
 	text[0] = '\0';
-	json_array_foreach(list, i, value) {
+	json_array_foreach(list, i, value)
+	{
 		if (used >= text_bytes)
 			return;
-		used += (size_t)snprintf(text + used, text_bytes - used,
-					 "%s%s", i ? "," : "",
+		used += (size_t)snprintf(text + used, text_bytes - used, "%s%s",
+					 i ? "," : "",
 					 json_string_value(value));
 	}
 }
@@ -158,8 +159,8 @@ static bool is_named(const struct column *column, const char *name,
 	       strncasecmp(column->name, name, len_bytes) == 0;
 }
 
-static const struct column *find(const struct column *columns,
-				 const char *name, size_t len_bytes)
+static const struct column *find(const struct column *columns, const char *name,
+				 size_t len_bytes)
 {
 	for (; columns->name; columns++)
 		if (is_named(columns, name, len_bytes))
@@ -194,8 +195,7 @@ static int choose(struct cli *cli, const struct column *columns,
 	if (!list || *list == '+')
 		for (column = columns; column->name; column++)
 			if (column->is_default)
-				selection->columns[selection->count++] =
-					column;
+				selection->columns[selection->count++] = column;
 	for (; list && *list; list += len_bytes + (list[len_bytes] == ',')) {
 		list += *list == '+';
 		len_bytes = strcspn(list, ",");
@@ -214,8 +214,7 @@ bool table_wants(const struct cli *cli, const struct column *columns,
 	const char *sort = option_value(cli, OPTION_SORT);
 	const struct column *column = find(columns, name, strlen(name));
 
-	if (cli_is_json(cli) ||
-	    (sort && strcasestr(sort, name)) ||
+	if (cli_is_json(cli) || (sort && strcasestr(sort, name)) ||
 	    (list && strcasestr(list, name)))
 		return true;
 	return (!list || *list == '+') && column && column->is_default;
@@ -253,15 +252,15 @@ static int sorted(struct cli *cli, const struct column *columns,
 	AUTO_FREE json_t **order = calloc(count + 1, sizeof(*order));
 
 	if (!order)
-		return failure_errno(&cli->failure, -ENOMEM, NULL, "can't sort");
+		return failure_errno(&cli->failure, -ENOMEM, NULL,
+				     "can't sort");
 	for (i = 0; i < count; i++)
 		order[i] = json_array_get(rows, i);
 	if (sort) {
 		sort += descends;
 		sort_column = find(columns, sort, strlen(sort));
 		if (!sort_column)
-			return unknown_column(cli, columns, sort,
-					      strlen(sort));
+			return unknown_column(cli, columns, sort, strlen(sort));
 		qsort(order, count, sizeof(*order), compare);
 	}
 	*out_rows = json_array();
@@ -278,7 +277,8 @@ static void print_plain(const struct cli *cli,
 	const json_t *row, *children;
 	size_t i, j;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		for (j = 0; j < selection->count; j++) {
 			table_value(cli, selection->columns[j], row, text,
 				    sizeof(text));
@@ -330,7 +330,8 @@ static int add_rows(const struct cli *cli, struct libscols_table *table,
 	size_t i, j;
 	int rc = 0;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct libscols_line *line =
 			scols_table_new_line(table, parent);
 

@@ -9,10 +9,10 @@
 enum column_type {
 	COLUMN_TEXT,
 	COLUMN_NUMBER,
-	COLUMN_SIZE, /* bytes */
-	COLUMN_TIME, /* RFC 3339 */
-	COLUMN_COUNT, /* of the elements of a list */
-	COLUMN_LIST, /* of texts, joined by commas */
+	COLUMN_SIZE,   /* bytes */
+	COLUMN_TIME,   /* RFC 3339 */
+	COLUMN_COUNT,  /* of the elements of a list */
+	COLUMN_LIST,   /* of texts, joined by commas */
 	COLUMN_PARENT, /* {"branch":..., "snapshot":...} */
 	COLUMN_WRITER, /* {"pid":..., "comm":...} */
 };

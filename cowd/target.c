@@ -68,8 +68,7 @@ static int split_suffix(const char *suffix, struct target *target,
 	if (*suffix == ':') {
 		len_bytes = strcspn(suffix + 1, "@");
 		if (len_bytes == 0)
-			return failure_set(failure, FAILURE_USAGE,
-					   target->text,
+			return failure_set(failure, FAILURE_USAGE, target->text,
 					   "no branch is named after ':'");
 		if (len_bytes >= sizeof(target->branch))
 			return too_long(target->text, failure);
@@ -79,8 +78,7 @@ static int split_suffix(const char *suffix, struct target *target,
 	if (*suffix == '@') {
 		len_bytes = strlen(suffix + 1);
 		if (len_bytes == 0)
-			return failure_set(failure, FAILURE_USAGE,
-					   target->text,
+			return failure_set(failure, FAILURE_USAGE, target->text,
 					   "no snapshot is named after '@'");
 		if (len_bytes >= sizeof(target->snapshot))
 			return too_long(target->text, failure);
@@ -100,8 +98,9 @@ int target_parse(const char *text, const char *default_store,
 	if (!store) {
 		failure_set(failure, FAILURE_USAGE, *text ? text : NULL,
 			    "no store is named");
-		failure_hint(failure, "name one as STORE%s, with --store, or "
-				      "in COWD_STORE",
+		failure_hint(failure,
+			     "name one as STORE%s, with --store, or "
+			     "in COWD_STORE",
 			     text);
 		return -EINVAL;
 	}
@@ -110,8 +109,7 @@ int target_parse(const char *text, const char *default_store,
 		return too_long(text, failure);
 	if (!has_store)
 		memcpy(out_target->text, store, strlen(store));
-	memcpy(out_target->text + strlen(out_target->text), text,
-	       strlen(text));
+	memcpy(out_target->text + strlen(out_target->text), text, strlen(text));
 	if (!has_store)
 		len_bytes = strlen(store);
 	if (len_bytes >= sizeof(out_target->store))

@@ -20,5 +20,4 @@ struct target {
  * empty, means default_store. Errors: usage.
  */
 NODISCARD int target_parse(const char *text, const char *default_store,
-			   struct target *out_target,
-			   struct failure *failure);
+			   struct target *out_target, struct failure *failure);
