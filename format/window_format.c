@@ -61,7 +61,8 @@ static size_t run_length(const struct slot *slots, size_t slot_count)
 		    slot->block != head->block + i)
 			break;
 		if (head->kind == SLOT_KIND_LZ4 &&
-		    (slot->block != head->block ||
+		    (slot->block != head->block || slot->sum != head->sum ||
+		     slot_stored_blocks(slot) != slot_stored_blocks(head) ||
 		     slot_skip(slot) != slot_skip(head) + i))
 			break;
 	}

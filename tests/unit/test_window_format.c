@@ -153,10 +153,25 @@ static void test_a_difference_in_any_field_ends_a_run(void **state)
 		{ SUM_B, 7, 8, 0x21, 3, 1, SLOT_KIND_RAW, 0 },
 		{ SUM_B, 7, 8, 0x21, 2, 1, SLOT_KIND_LZ4, 0 },
 	};
+	/* Behind part 3 of a chunk of 5 blocks. */
+	static const struct slot parts[] = {
+		{ SUM_C, 9, 8, 0x30, 17, 1, SLOT_KIND_LZ4, 0x54 },
+		{ SUM_C, 9, 8, 0x30, 17, 1, SLOT_KIND_LZ4, 0x34 },
+		{ SUM_C, 9, 8, 0x30, 17, 1, SLOT_KIND_LZ4, 0x45 },
+		{ SUM_C, 9, 8, 0x31, 17, 1, SLOT_KIND_LZ4, 0x44 },
+		{ SUM_A, 9, 8, 0x30, 17, 1, SLOT_KIND_LZ4, 0x44 },
+		{ SUM_C, 9, 8, 0x30, 18, 1, SLOT_KIND_LZ4, 0x44 },
+	};
 	struct slot slots[2];
 	size_t i;
 
 	(void)state;
+	slots[0] = example[2];
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		slots[1] = parts[i];
+		round_trip(slots, 2,
+			   WINDOW_HEADER_BYTES + 2 * (WINDOW_RUN_BYTES + 8));
+	}
 	slots[0] = example[0];
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		slots[1] = others[i];
