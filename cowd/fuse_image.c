@@ -569,7 +569,7 @@ static void image_fallocate(fuse_req_t req, fuse_ino_t node, int mode,
 	fuse_reply_err(req, reply_errno(rc));
 }
 
-int image_write_back(struct mount *mount)
+int image_write_back(struct mount *mount, bool with_times)
 {
 	char path[4096 + STORE_NAME_BYTES_MAX + 2];
 	AUTO_CLOSE int fd = -1;
@@ -592,6 +592,8 @@ int image_write_back(struct mount *mount)
 				    SYNC_FILE_RANGE_WRITE |
 				    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
 		return -errno;
+	if (with_times && fsync(fd) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -610,7 +612,7 @@ static void *seek_after_write_back(void *context)
 	int rc;
 
 	if (seek->mount)
-		(void)!image_write_back(seek->mount);
+		(void)!image_write_back(seek->mount, false);
 	rc = file_seek(seek->file, (uint64_t)seek->offset, seek->want_data,
 		       &found);
 	if (rc < 0)

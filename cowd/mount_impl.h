@@ -70,5 +70,6 @@ extern const struct fuse_lowlevel_ops image_operations;
 /* The kernel's name for the image now. */
 fuse_ino_t image_node(const struct mount *mount);
 void image_forget_nodes(struct mount *mount);
-/* Writes the kernel's dirty pages of the mount back, through itself. */
-NODISCARD int image_write_back(struct mount *mount);
+/* Writes the kernel's dirty pages of the mount back, through itself; and the
+ * times of the image, which come after the pages. */
+NODISCARD int image_write_back(struct mount *mount, bool with_times);

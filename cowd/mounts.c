@@ -544,7 +544,7 @@ int mounts_flush(struct mounts *mounts, const char *branch,
 	int rc = 0;
 
 	for (i = 0; i < count && rc == 0; i++) {
-		rc = image_write_back(list[i]);
+		rc = image_write_back(list[i], true);
 		if (rc < 0)
 			failure_errno(failure, rc, list[i]->mountpoint,
 				      "can't write the kernel's dirty pages "

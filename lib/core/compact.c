@@ -540,7 +540,7 @@ int space_compact(struct store *store, unsigned threshold_percent, bool dry_run,
 		  space_progress *progress, void *context,
 		  struct compact_result *out_result, struct failure *failure)
 {
-	int rc = store_check_writable(store, false);
+	int rc = store_check_writable(store, 0);
 
 	memset(out_result, 0, sizeof(*out_result));
 	if (rc == 0) {
@@ -645,7 +645,7 @@ int compact_idle(struct store *store, bool *out_more)
 		store->last_activity_ns = now;
 	}
 	if (now - store->last_activity_ns < IDLE_NS ||
-	    store_check_writable(store, true) < 0)
+	    store_check_writable(store, SEGMENT_BYTES) < 0)
 		return 0;
 	if (next_candidate(store, 0, DEAD_PERCENT, &dead))
 		return compact_locked(store, DEAD_PERCENT, false, NULL, NULL,

@@ -45,11 +45,11 @@ static bool is_zero(const uint8_t *data, size_t len_bytes)
 	return data[0] == 0 && memcmp(data, data + 1, len_bytes - 1) == 0;
 }
 
-static int check(struct file *file, bool user_data)
+static int check(struct file *file, uint64_t user_bytes)
 {
 	if (!file->view->is_head)
 		return -EROFS;
-	return store_check_writable(file->view->store, user_data);
+	return store_check_writable(file->view->store, user_bytes);
 }
 
 static int append_extent_locked(struct file *file, struct extent_record *extent,
@@ -367,7 +367,7 @@ int file_write(struct file *file, uint64_t offset_bytes, const void *data,
 	struct store *store = file->view->store;
 	const uint8_t *next = data;
 	size_t left = len_bytes;
-	int rc = check(file, true);
+	int rc = check(file, len_bytes);
 
 	if (rc < 0 || len_bytes == 0)
 		return rc;
@@ -424,7 +424,7 @@ static int zero_blocks(struct file *file, uint64_t first_block,
 int file_zero(struct file *file, uint64_t offset_bytes, uint64_t len_bytes)
 {
 	uint64_t size_bytes = size_of(file), end, first, last;
-	int rc = check(file, false);
+	int rc = check(file, 0);
 
 	if (rc < 0)
 		return rc;
@@ -462,7 +462,7 @@ int file_resize(struct file *file, uint64_t size_bytes)
 {
 	struct store *store = file->view->store;
 	unsigned tail = (unsigned)(size_bytes % BLOCK_BYTES);
-	int rc = check(file, false);
+	int rc = check(file, 0);
 
 	if (rc < 0)
 		return rc;
@@ -511,7 +511,7 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 int file_set_info(struct file *file, const struct file_info *info)
 {
 	struct store *store = file->view->store;
-	int rc = check(file, false);
+	int rc = check(file, 0);
 
 	if (rc < 0)
 		return rc;

@@ -362,7 +362,7 @@ int history_log_locked(struct store *store, struct history_record *record,
 		       uint64_t *lsn)
 {
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
-	int rc = store_check_writable(store, false);
+	int rc = store_check_writable(store, 0);
 
 	if (rc < 0)
 		return rc;

@@ -61,29 +61,37 @@ int store_fail(struct store *store, int rc, const char *format, ...)
 	return rc;
 }
 
-/* statvfs at most every 50 ms. */
-static bool below_reserve(struct store *store)
+/*
+ * Writes use up a budget, what was free above the reserve at the last look;
+ * it is looked again when that is gone, and every 50 ms.
+ */
+static bool below_reserve(struct store *store, uint64_t len_bytes)
 {
 	uint64_t now = (uint64_t)store_monotonic_ns();
-	uint64_t last =
-		__atomic_load_n(&store->free_checked_ns, __ATOMIC_RELAXED);
+	uint64_t last = atomic_load(&store->free_checked_ns);
 	struct statvfs vfs;
+	int64_t free_bytes;
 
-	if (now - last < UINT64_C(50000000))
-		return atomic_load(&store->out_of_space);
-	__atomic_store_n(&store->free_checked_ns, now, __ATOMIC_RELAXED);
-	if (fstatvfs(store->directory_fd, &vfs) == 0)
-		atomic_store(&store->out_of_space,
-			     (uint64_t)vfs.f_bavail * vfs.f_frsize <
-				     store->config.reserve_bytes);
-	return atomic_load(&store->out_of_space);
+	if (atomic_fetch_sub(&store->write_budget_bytes, (int64_t)len_bytes) >=
+		    (int64_t)len_bytes &&
+	    now - last < UINT64_C(50000000))
+		return false;
+	if (fstatvfs(store->directory_fd, &vfs) < 0)
+		return false;
+	free_bytes = (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
+		     (int64_t)store->config.reserve_bytes - (int64_t)len_bytes;
+	atomic_store(&store->free_checked_ns, now);
+	atomic_store(&store->write_budget_bytes, free_bytes / 2);
+	atomic_store(&store->out_of_space, free_bytes < 0);
+	return free_bytes < 0;
 }
 
-int store_check_writable(struct store *store, bool user_data)
+int store_check_writable(struct store *store, uint64_t user_bytes)
 {
 	if (atomic_load(&store->failed))
 		return -EROFS;
-	if (user_data && store->config.reserve_bytes && below_reserve(store))
+	if (user_bytes && store->config.reserve_bytes &&
+	    below_reserve(store, user_bytes))
 		return -ENOSPC;
 	return 0;
 }

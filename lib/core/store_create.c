@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -168,6 +169,36 @@ static int make_files(const struct store_create_params *params,
 	return rc;
 }
 
+/* A store inside a store, or inside its segments, would be in its way. */
+static int check_outside_stores(const char *path, struct failure *failure)
+{
+	char parent[PATH_MAX], probe[PATH_MAX + 16], resolved[PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (slash)
+		slash[slash == parent] = '\0';
+	if (!realpath(slash ? parent : ".", resolved))
+		return 0; /* mkdir says what is wrong */
+	for (;;) {
+		snprintf(probe, sizeof(probe), "%s/index.db", resolved);
+		if (access(probe, F_OK) == 0) {
+			snprintf(probe, sizeof(probe), "%s/segments", resolved);
+			if (access(probe, F_OK) == 0)
+				break;
+		}
+		slash = strrchr(resolved, '/');
+		if (!slash || slash == resolved)
+			return 0;
+		*slash = '\0';
+	}
+	failure_set(failure, FAILURE_USAGE, path, "is inside the store %s",
+		    resolved);
+	failure_hint(failure, "choose a path outside of it");
+	return -EINVAL;
+}
+
 static int make_directory(const struct store_create_params *params,
 			  struct failure *failure)
 {
@@ -204,6 +235,8 @@ int store_create(const struct store_create_params *params,
 	if (rc == 0 && size_bytes > (uint64_t)FILE_SIZE_BYTES_MAX)
 		rc = failure_set(failure, FAILURE_USAGE, params->path,
 				 "the size is too large (most: 4 EiB)");
+	if (rc == 0)
+		rc = check_outside_stores(params->path, failure);
 	if (rc == 0 && params->base_path)
 		rc = base_open(params->base_path, params->full_hash, &base,
 			       failure);

@@ -114,7 +114,8 @@ struct store {
 	atomic_int failed;	 /* negative errno: read-only since then */
 	char failed_reason[512]; /* worker_lock */
 	atomic_bool out_of_space;
-	uint64_t free_checked_ns; /* atomic */
+	atomic_uint_fast64_t free_checked_ns;
+	atomic_int_fast64_t write_budget_bytes;
 	struct base_state base_state;
 	int64_t base_checked_ns; /* realtime, worker_lock */
 	uint64_t recovered_records, recovery_ns;
@@ -137,8 +138,9 @@ int64_t store_realtime_ns(void);
  * Returns rc. */
 int store_fail(struct store *store, int rc, const char *format, ...)
 	PRINTF_LIKE(3, 4);
-/* 0, or why nothing may be written now. user_data: also keeps the reserve. */
-NODISCARD int store_check_writable(struct store *store, bool user_data);
+/* 0, or why nothing may be written now. user_bytes of data that are about to
+ * be written must leave the reserve alone; 0 for what may use it. */
+NODISCARD int store_check_writable(struct store *store, uint64_t user_bytes);
 
 /* view.c: all with order_lock held unless said otherwise. */
 NODISCARD int view_head_locked(struct store *store, struct branch *branch,
