@@ -285,6 +285,8 @@ int extent_record_decode(const struct record *record,
 	    !stored_valid(is_lz4, out_extent->block_count,
 			  out_extent->stored_blocks) ||
 	    !range_valid(out_extent->first_block, out_extent->block_count) ||
+	    out_extent->block_count >
+		    WINDOW_BLOCKS - out_extent->first_block % WINDOW_BLOCKS ||
 	    !location_valid(out_extent->chunk, out_extent->stored_blocks))
 		return -EUCLEAN; /* F-17 */
 	count = is_lz4 ? 1 : out_extent->block_count;

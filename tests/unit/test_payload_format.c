@@ -345,6 +345,8 @@ static void test_an_extent_out_of_bounds_is_refused(void **state)
 		{ 16, 8, BLOCKS_MOST - 2, 0 },
 		{ 16, 8, BLOCKS_MOST - 1, -EUCLEAN },
 		{ 16, 8, UINT64_MAX, -EUCLEAN },
+		{ 16, 8, WINDOW_BLOCKS - 2, 0 }, /* stays in its window */
+		{ 16, 8, WINDOW_BLOCKS - 1, -EUCLEAN },
 		{ 24, 4, 0, -EUCLEAN },
 		{ 24, 4, UINT32_MAX, 0 },
 		{ 28, 2, 0, -EUCLEAN },
