@@ -169,6 +169,8 @@ static int serve(const struct daemon_params *params, int ready_fd,
 	set_limits();
 	rc = start(&daemon, params, failure);
 	if (ready_fd >= 0) {
+		/* Where the user was must not stay busy. */
+		(void)!chdir("/");
 		(void)!write(ready_fd, failure, sizeof(*failure));
 		close(ready_fd);
 	}
@@ -203,6 +205,14 @@ static void detach_output(const char *store_path)
 		close(null_fd);
 }
 
+/* What the user's shell had open, a lock perhaps, is not the daemon's. */
+static void close_all_but(int fd)
+{
+	if (fd > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	close_range((unsigned)fd + 1, ~0u, 0);
+}
+
 static void child(const struct daemon_params *params, int ready_fd)
 {
 	struct failure failure = { 0 };
@@ -210,6 +220,7 @@ static void child(const struct daemon_params *params, int ready_fd)
 
 	setsid();
 	detach_output(params->store_path);
+	close_all_but(ready_fd);
 	rc = serve(params, ready_fd, &failure);
 	_exit(rc < 0 ? 1 : 0);
 }

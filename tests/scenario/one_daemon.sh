@@ -5,9 +5,13 @@ need_fuse
 
 make_base $((1 << 20))
 cowd create "$STORE" --base "$BASE"
-cowd mount "$STORE" "$M"
+(cd "$WORK" && exec 9>"$WORK/held" && exec cowd mount s.cowd m)
 pid=$(daemon_pid "$STORE")
 [ -n "$pid" ] || fail "no daemon"
+
+say "it keeps nothing of the shell that started it"
+[ "$(readlink "/proc/$pid/cwd")" = / ] || fail "it stays where the user was"
+[ -z "$(find "/proc/$pid/fd" -lname "$WORK/held")" ] || fail "it kept a file"
 
 say "a second mount is served by the same daemon"
 mkdir "$WORK/again"
