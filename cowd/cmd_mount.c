@@ -141,9 +141,11 @@ static int say_mounted(struct cli *cli, const struct target *target,
 		return rc == -ENOENT ? 0 : rc;
 	daemon = json_object_get(status, "daemon");
 	mount = mount_entry(status, mountpoint);
-	result = json_pack("{s:s, s:O, s:O?, s:O?}", "schema", "cowd/mount/1",
-			   "store", json_object_get(status, "store"), "mount",
-			   mount, "pid", json_object_get(daemon, "pid"));
+	result = json_pack("{s:s, s:O, s:O?, s:O?, s:b}", "schema",
+			   "cowd/mount/1", "store",
+			   json_object_get(status, "store"), "mount", mount,
+			   "pid", json_object_get(daemon, "pid"), "dry_run",
+			   false);
 	if (!cli_print_json(cli, result) && mount)
 		cli_say(cli, "%s:%s%s%s mounted on %s (%s, pid %" PRIu64 ")\n",
 			target->store, json_text_at(mount, "branch"),
@@ -181,33 +183,56 @@ static int mount_target(struct cli *cli, const struct target *target,
 	return say_mounted(cli, target, mountpoint);
 }
 
+/* Does what is to be mounted exist? The place is seen by mounting only. */
+static int mount_dry(struct cli *cli, const struct target *target,
+		     const char *mountpoint)
+{
+	bool is_snapshot = target->snapshot[0];
+	json_t *found, *result;
+	const json_t *what;
+	int rc = call_method(cli, target,
+			     is_snapshot ? "snapshot.show" : "branch.show",
+			     is_snapshot ?
+				     json_pack("{s:s?, s:s}", "branch",
+					       name_or_null(target->branch),
+					       "snapshot", target->snapshot) :
+				     json_pack("{s:s?}", "branch",
+					       name_or_null(target->branch)),
+			     &found);
+
+	if (rc < 0)
+		return rc;
+	what = json_object_get(found, is_snapshot ? "snapshot" : "branch");
+	result = json_pack(
+		"{s:s, s:O, s:{s:O, s:o, s:o, s:b}, s:n, s:b}", "schema",
+		"cowd/mount/1", "store", json_object_get(found, "store"),
+		"mount", "branch",
+		json_object_get(what, is_snapshot ? "branch" : "name"),
+		"snapshot",
+		is_snapshot ? json_incref(json_object_get(what, "name")) :
+			      json_null(),
+		"mountpoint", json_text(mountpoint), "read_only", is_snapshot,
+		"pid", "dry_run", true);
+	if (!cli_print_json(cli, result))
+		cli_say(cli, "would mount %s on %s\n", target->text,
+			mountpoint);
+	json_decref(result);
+	json_decref(found);
+	return 0;
+}
+
 int cmd_mount(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
 	char mountpoint[PATH_MAX];
 	struct target target;
-	json_t *found;
 	int rc = cli_target(cli, last ? 0 : 1, &target);
 
 	if (rc == 0)
 		rc = find_mountpoint(cli, cli->arguments[last], mountpoint);
 	if (rc < 0)
 		return rc;
-	if (!option_given(cli, OPTION_DRY_RUN))
-		return mount_target(cli, &target, mountpoint);
-	/* Does what is to be mounted exist? */
-	rc = call_method(cli, &target,
-			 target.snapshot[0] ? "snapshot.show" : "branch.show",
-			 target.snapshot[0] ?
-				 json_pack("{s:s?, s:s}", "branch",
-					   name_or_null(target.branch),
-					   "snapshot", target.snapshot) :
-				 json_pack("{s:s?}", "branch",
-					   name_or_null(target.branch)),
-			 &found);
-	if (rc < 0)
-		return rc;
-	json_decref(found);
-	cli_say(cli, "would mount %s on %s\n", target.text, mountpoint);
-	return 0;
+	return option_given(cli, OPTION_DRY_RUN) ?
+		       mount_dry(cli, &target, mountpoint) :
+		       mount_target(cli, &target, mountpoint);
 }

@@ -134,6 +134,22 @@ int cmd_undo(struct cli *cli)
 	return 0;
 }
 
+/* Each operation as a document of its own. */
+static void print_lines(const json_t *operations)
+{
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(operations, i, value)
+	{
+		json_t *line = json_pack("{s:s}", "schema", "cowd/operation/1");
+
+		json_object_update(line, value);
+		(void)json_print(line, true, stdout);
+		json_decref(line);
+	}
+}
+
 int cmd_log(struct cli *cli)
 {
 	const char *count = option_value(cli, OPTION_COUNT_LINES);
@@ -156,12 +172,7 @@ int cmd_log(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	if (option_given(cli, OPTION_JSON_LINES)) {
-		const json_t *list = json_object_get(result, "operations");
-		const json_t *value;
-		size_t i;
-
-		json_array_foreach(list, i, value)(void)
-			json_print(value, true, stdout);
+		print_lines(json_object_get(result, "operations"));
 	} else if (!cli_print_json(cli, result)) {
 		rc = table_print(cli, log_columns,
 				 json_object_get(result, "operations"));

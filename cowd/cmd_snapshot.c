@@ -48,6 +48,26 @@ static const struct column list_columns_branches[] = {
 	{ .name = NULL },
 };
 
+/* With --trash. */
+static const struct column list_columns_trash[] = {
+	{ "NAME", "name", COLUMN_TEXT, true },
+	{ "BRANCH", "branch", COLUMN_TEXT, true },
+	{ "CREATED", "created", COLUMN_TIME, true },
+	{ "REFER", "refer_bytes", COLUMN_SIZE, true },
+	{ "UNIQUE", "unique_bytes", COLUMN_SIZE, true },
+	{ "WRITTEN", "written_bytes", COLUMN_SIZE, true },
+	{ "HOLDS", "holds", COLUMN_COUNT, true },
+	{ "DELETED", "deleted", COLUMN_TIME, true },
+	{ "NOTE", "note", COLUMN_TEXT, true },
+	{ "ID", "id", COLUMN_TEXT, false },
+	{ "PARENT", "parent", COLUMN_TEXT, false },
+	{ "SIZE", "size_bytes", COLUMN_SIZE, false },
+	{ "CLONES", "clones", COLUMN_LIST, false },
+	{ "KIND", "kind", COLUMN_TEXT, false },
+	{ "STATE", "state", COLUMN_TEXT, false },
+	{ .name = NULL },
+};
+
 static const struct column hold_columns[] = {
 	{ "TAG", "tag", COLUMN_TEXT, true },
 	{ "SNAPSHOT", "snapshot", COLUMN_TEXT, true },
@@ -206,11 +226,12 @@ int cmd_snapshot_list(struct cli *cli)
 		return rc;
 	snapshots = json_object_get(result, "snapshots");
 	if (!cli_print_json(cli, result))
-		rc = table_print(cli,
-				 has_branches(snapshots) ?
-					 list_columns_branches :
-					 list_columns,
-				 snapshots);
+		rc = table_print(
+			cli,
+			option_given(cli, OPTION_TRASH) ? list_columns_trash :
+			has_branches(snapshots) ? list_columns_branches :
+						  list_columns,
+			snapshots);
 	json_decref(result);
 	return rc;
 }
@@ -232,6 +253,7 @@ static void print_snapshot(struct cli *cli, const struct target *target,
 	static const char *const keys[] = { "size_bytes", "refer_bytes",
 					    "unique_bytes", "written_bytes" };
 	int64_t created_ns = json_time_at(s, "created");
+	uint64_t extents = json_number_at(s, "written_extents");
 	char sizes[4][32], iso[64], ago[64];
 	size_t i;
 
@@ -251,8 +273,8 @@ static void print_snapshot(struct cli *cli, const struct target *target,
 	print_names("Clones:", json_object_get(s, "clones"));
 	printf("%-12s%s, refers to %s, unique %s\n", "Size:", sizes[0],
 	       sizes[1], sizes[2]);
-	printf("%-12s%s since its parent, in %" PRIu64 " extents\n",
-	       "Written:", sizes[3], json_number_at(s, "written_extents"));
+	printf("%-12s%s since its parent, in %" PRIu64 " extent%s\n",
+	       "Written:", sizes[3], extents, extents == 1 ? "" : "s");
 	print_names("Holds:", json_object_get(s, "holds"));
 	if (*json_text_at(s, "note"))
 		printf("%-12s%s\n", "Note:", json_text_at(s, "note"));

@@ -314,6 +314,15 @@ int cmd_stats(struct cli *cli)
 		rc = positive(cli, cli->arguments[2], &count);
 	if (rc < 0)
 		return rc;
+	if (cli_is_json(cli) && format)
+		return failure_set(&cli->failure, FAILURE_USAGE, format,
+				   "--format and --json exclude each other");
+	if (cli->argument_count > 1 && option_given(cli, OPTION_JSON)) {
+		failure_set(&cli->failure, FAILURE_USAGE, "--json",
+			    "an interval makes many documents");
+		failure_hint(&cli->failure, "use --json-lines");
+		return -EINVAL;
+	}
 	if (cli->argument_count > 1)
 		return watch(cli, &target, seconds, count);
 	rc = call_method(cli, &target, "stats", json_object(), &result);

@@ -70,10 +70,27 @@ static int check_place(struct cli *cli, const char *path)
 	return 0;
 }
 
+static const char *const compress_modes[] = { "idle", "inline", "off" };
+
+/* Takes the references of store and base; NULL base: JSON null. */
+static json_t *create_json(const struct store_create_params *params,
+			   json_t *store, json_t *base, const char *branch,
+			   uint64_t size_bytes, bool is_dry)
+{
+	return json_pack("{s:s, s:o, s:o?, s:{s:s, s:o}, s:i, s:s, s:s, s:b}",
+			 "schema", "cowd/create/1", "store", store, "base",
+			 base, "branch", "name", branch, "size_bytes",
+			 json_size(size_bytes), "block_bytes", BLOCK_BYTES,
+			 "compress", compress_modes[params->config.compress],
+			 "checksum", "xxh3", "dry_run", is_dry);
+}
+
 /* What can be known without making anything. */
 static int create_dry(struct cli *cli, const struct store_create_params *params)
 {
 	uint64_t size_bytes = params->size_bytes;
+	const struct base_fingerprint *print;
+	json_t *base_json = NULL, *result;
 	struct base *base;
 	char size[32];
 	int rc;
@@ -85,10 +102,27 @@ static int create_dry(struct cli *cli, const struct store_create_params *params)
 		rc = base_open(params->base_path, false, &base, &cli->failure);
 		if (rc < 0)
 			return rc;
+		print = base_fingerprint(base);
 		if (!size_bytes)
-			size_bytes = base_fingerprint(base)->size_bytes;
+			size_bytes = print->size_bytes;
+		base_json = json_pack(
+			"{s:o, s:s, s:o}", "path", json_text(print->path),
+			"kind",
+			print->kind == BASE_KIND_DEVICE ? "device" : "file",
+			"size_bytes", json_size(print->size_bytes));
 		base_close(base);
 	}
+	result = create_json(params,
+			     json_pack("{s:o, s:n}", "path",
+				       json_text(params->path), "uuid"),
+			     base_json,
+			     params->branch ? params->branch : "main",
+			     size_bytes, true);
+	if (cli_print_json(cli, result)) {
+		json_decref(result);
+		return 0;
+	}
+	json_decref(result);
 	table_size(cli, size_bytes, size, sizeof(size));
 	cli_say(cli, "would create store %s over %s, %s\n", params->path,
 		params->base_path ? params->base_path : "zeros", size);
@@ -98,18 +132,14 @@ static int create_dry(struct cli *cli, const struct store_create_params *params)
 static json_t *created_json(const struct store_create_params *params,
 			    const json_t *status)
 {
-	static const char *const modes[] = { "idle", "inline", "off" };
-	const json_t *base = json_object_get(status, "base");
 	const json_t *branch =
 		json_array_get(json_object_get(status, "branches"), 0);
 
-	return json_pack("{s:s, s:O, s:O, s:{s:O, s:O}, s:i, s:s, s:s}",
-			 "schema", "cowd/create/1", "store",
-			 json_object_get(status, "store"), "base", base,
-			 "branch", "name", json_object_get(branch, "name"),
-			 "size_bytes", json_object_get(branch, "size_bytes"),
-			 "block_bytes", BLOCK_BYTES, "compress",
-			 modes[params->config.compress], "checksum", "xxh3");
+	return create_json(params,
+			   json_incref(json_object_get(status, "store")),
+			   json_incref(json_object_get(status, "base")),
+			   json_text_at(branch, "name"),
+			   json_number_at(branch, "size_bytes"), false);
 }
 
 static void say_created(struct cli *cli, const struct target *target,
@@ -342,6 +372,20 @@ int cmd_version(struct cli *cli)
 	return 0;
 }
 
+int print_help(struct cli *cli, const struct command *command)
+{
+	json_t *json = command_json(command);
+
+	if (cli_print_json(cli, json))
+		;
+	else if (command)
+		command_help(command, stdout);
+	else
+		command_help_all(stdout);
+	json_decref(json);
+	return 0;
+}
+
 int cmd_help(struct cli *cli)
 {
 	const struct command *command;
@@ -351,14 +395,9 @@ int cmd_help(struct cli *cli)
 		command_dump_options(stdout);
 		return 0;
 	}
-	if (cli->argument_count == 0) {
-		command_help_all(stdout);
-		return 0;
-	}
+	if (cli->argument_count == 0)
+		return print_help(cli, NULL);
 	command = command_find(cli->arguments, cli->argument_count, &words,
 			       &cli->failure);
-	if (!command)
-		return -EINVAL;
-	command_help(command, stdout);
-	return 0;
+	return command ? print_help(cli, command) : -EINVAL;
 }

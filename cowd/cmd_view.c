@@ -81,6 +81,9 @@ int cmd_tree(struct cli *cli)
 
 	if (rc == 0)
 		rc = cli_only_store(cli, &target);
+	if (rc == 0 && cli_is_json(cli) && option_given(cli, OPTION_DOT))
+		rc = failure_set(&cli->failure, FAILURE_USAGE, "--dot",
+				 "--dot and --json exclude each other");
 	if (rc == 0)
 		rc = call_method(cli, &target, "tree", json_object(), &result);
 	if (rc < 0)
@@ -176,13 +179,14 @@ static void add_summary(json_t *sum, const json_t *summary)
 
 static void print_summary(struct cli *cli, const json_t *sum)
 {
+	uint64_t count = json_number_at(sum, "extents");
 	char data[32], zero[32], base[32];
 
 	table_size(cli, json_number_at(sum, "data_bytes"), data, sizeof(data));
 	table_size(cli, json_number_at(sum, "zero_bytes"), zero, sizeof(zero));
 	table_size(cli, json_number_at(sum, "base_bytes"), base, sizeof(base));
-	printf("%" PRIu64 " extents, %s data, %s zero, %s back to base\n",
-	       json_number_at(sum, "extents"), data, zero, base);
+	printf("%" PRIu64 " extent%s, %s data, %s zero, %s back to base\n",
+	       count, count == 1 ? "" : "s", data, zero, base);
 }
 
 /* Page after page; human output is printed as it comes. */

@@ -442,6 +442,53 @@ void command_help_all(FILE *out)
 		     "all of them.\n");
 }
 
+static json_t *options_json(const struct option_spec *spec,
+			    const struct option_spec *hidden_by)
+{
+	json_t *list = json_array();
+
+	for (; spec && spec->name; spec++) {
+		bool has_letter =
+			spec->letter &&
+			!options_hides_letter(hidden_by, spec->letter);
+
+		if (spec->help)
+			json_array_append_new(
+				list,
+				json_pack("{s:s, s:o, s:s?, s:s}", "name",
+					  spec->name, "letter",
+					  has_letter ?
+						  json_stringn(&spec->letter,
+							       1) :
+						  json_null(),
+					  "argument", spec->argument, "help",
+					  spec->help));
+	}
+	return list;
+}
+
+json_t *command_json(const struct command *command)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < COMMAND_COUNT; i++) {
+		const struct command *one = &commands[i];
+
+		if (command && one != command)
+			continue;
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:s, s:o}", "name", one->name,
+				  "arguments", one->synopsis, "help", one->help,
+				  "options", options_json(one->options, NULL)));
+	}
+	return json_pack("{s:s, s:o, s:o}", "schema", "cowd/help/1", "commands",
+			 list, "global_options",
+			 options_json(options_global,
+				      command ? command->options : NULL));
+}
+
 static void dump(const char *command, const struct option_spec *spec, FILE *out)
 {
 	for (; spec && spec->name; spec++)

@@ -59,6 +59,8 @@ const struct command *command_find(char **words, unsigned word_count,
 const char *command_nearest(const char *word, const char *(*name)(size_t));
 void command_help(const struct command *command, FILE *out);
 void command_help_all(FILE *out);
+/* The same as JSON; NULL: all commands. */
+json_t *command_json(const struct command *command);
 /* "COMMAND<tab>--long<tab>-s<tab>ARGUMENT" a line; for tests. */
 void command_dump_options(FILE *out);
 
@@ -160,5 +162,7 @@ int cmd_config_show(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
+/* Of one command or (NULL) of all, as the options ask. */
+int print_help(struct cli *cli, const struct command *command);
 /* `mount -t cowd DEVICE DIRECTORY -o OPTIONS`. */
 int mount_helper_main(int argc, char **argv);

@@ -117,19 +117,25 @@ static int take_words(struct cli *cli, int argc, char **argv)
 	return table_check_options(cli);
 }
 
+/* Words that could not be understood may still ask for JSON further on. */
+static void look_for_json(struct cli *cli, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0 ||
+		    strcmp(argv[i], "--json-lines") == 0)
+			cli->counts[OPTION_JSON]++;
+}
+
 static int run(struct cli *cli)
 {
 	int rc;
 
 	if (option_given(cli, OPTION_VERSION))
 		return cmd_version(cli);
-	if (option_given(cli, OPTION_HELP)) {
-		if (cli->command)
-			command_help(cli->command, stdout);
-		else
-			command_help_all(stdout);
-		return 0;
-	}
+	if (option_given(cli, OPTION_HELP))
+		return print_help(cli, cli->command);
 	rc = check_count(cli);
 	return rc < 0 ? rc : cli->command->run(cli);
 }
@@ -159,7 +165,9 @@ int main(int argc, char **argv)
 	if (strcmp(basename(argv[0]), "mount.cowd") == 0)
 		return mount_helper_main(argc, argv);
 	rc = take_words(cli, argc, argv);
-	if (rc == 0) {
+	if (rc < 0) {
+		look_for_json(cli, argc, argv);
+	} else {
 		set_log_level(cli);
 		rc = run(cli);
 	}

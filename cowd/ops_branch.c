@@ -66,7 +66,9 @@ static int branch_rename(struct call *call)
 
 	if (rc == 0)
 		rc = history_check_name(name, call->failure);
-	if (rc == 0 && !call->dry_run)
+	if (rc == 0 && call->dry_run)
+		rc = dry_branch_name(call, name);
+	else if (rc == 0)
 		rc = history_rename_branch(call->store, info.name, name,
 					   &call->actor, call->failure);
 	if (rc < 0)
@@ -74,7 +76,9 @@ static int branch_rename(struct call *call)
 	if (call->mounts && !call->dry_run)
 		mounts_renamed(call->mounts, info.name, name);
 	rc = call_put(call, "old_name", json_text(info.name));
-	return rc < 0 ? rc : call_put(call, "name", json_text(name));
+	if (rc == 0)
+		rc = call_put(call, "name", json_text(name));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int branch_delete(struct call *call)
@@ -91,7 +95,9 @@ static int branch_delete(struct call *call)
 	unique = unique_json(&listing, true, info.id);
 	listing_free(&listing);
 	rc = call_put(call, "unique_bytes", unique);
-	if (rc == 0 && !call->dry_run)
+	if (rc == 0 && call->dry_run)
+		rc = dry_branch_delete(call, &info);
+	else if (rc == 0)
 		rc = history_delete_branch(call->store, info.name,
 					   call_flag(call, "now"), &call->actor,
 					   call->failure);
@@ -100,8 +106,7 @@ static int branch_delete(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "now",
 			      json_boolean(call_flag(call, "now")));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int clone(struct call *call)
@@ -117,7 +122,9 @@ static int clone(struct call *call)
 		rc = call_branch(call, &branch);
 	if (rc == 0 && !snapshot->id && !call->dry_run)
 		rc = call_flush(call, branch.name);
-	if (rc == 0 && !call->dry_run)
+	if (rc == 0 && call->dry_run)
+		rc = dry_branch_name(call, name);
+	else if (rc == 0)
 		rc = history_clone(
 			call->store,
 			snapshot->id ? snapshot->branch : branch.name,
@@ -132,7 +139,7 @@ static int clone(struct call *call)
 				  "snapshot",
 				  json_text_or_null(snapshot->name)));
 	if (rc == 0)
-		rc = call_put(call, "dry_run", json_boolean(call->dry_run));
+		rc = call_put_dry_run(call);
 	if (rc < 0)
 		return rc;
 	return call->dry_run ?
@@ -198,8 +205,7 @@ static int resize(struct call *call)
 			      json_size(info.size_bytes));
 	if (rc == 0)
 		rc = call_put(call, "size_bytes", json_size(size_bytes));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 const struct method methods_branch[] = {

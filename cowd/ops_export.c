@@ -316,9 +316,13 @@ static int export_image(struct call *call)
 	struct view *view;
 	int rc = snapshot ? 0 : -ENOMEM;
 
-	if (format && strcmp(format, "raw") != 0)
-		return failure_set(call->failure, FAILURE_UNSUPPORTED, format,
-				   "images are exported as raw only");
+	if (format && strcmp(format, "raw") != 0) {
+		rc = failure_set(call->failure, FAILURE_UNSUPPORTED, format,
+				 "images are exported as raw only");
+		failure_hint(call->failure, "then: qemu-img convert -f raw -O "
+					    "qcow2 FILE OUT.qcow2");
+		return rc;
+	}
 	if (*path != '/')
 		return failure_set(call->failure, FAILURE_USAGE, path,
 				   "the path must be absolute");
@@ -347,8 +351,7 @@ static int export_image(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "snapshot",
 			      json_text_or_null(snapshot->name));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 const struct method methods_export[] = {

@@ -80,6 +80,15 @@ json_t *snapshot_json(const struct listing *listing,
 json_t *branch_json(const struct listing *listing,
 		    const struct branch_info *info, const json_t *mounts);
 
+/* ops_dry.c: "dry_run" of the result; and whether it would be refused. */
+NODISCARD int call_put_dry_run(struct call *call);
+NODISCARD int dry_snapshot_name(struct call *call, const char *name);
+NODISCARD int dry_branch_name(struct call *call, const char *name);
+NODISCARD int dry_branch_delete(struct call *call,
+				const struct branch_info *info);
+NODISCARD int dry_hold(struct call *call, uint32_t snapshot_id, const char *tag,
+		       bool hold);
+
 /* The kernel's dirty pages first; nothing without a daemon. */
 NODISCARD int call_flush(struct call *call, const char *branch);
 /*

@@ -55,8 +55,7 @@ static int put_rollback(struct call *call, const struct branch_info *branch,
 	if (rc == 0)
 		rc = call_put(call, "operation",
 			      operation_id_json(result->operation_id));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int rollback_to(struct call *call, const struct snapshot_info *to,
@@ -154,8 +153,7 @@ static int put_undo(struct call *call, const struct undo_result *result)
 			      call->dry_run ?
 				      json_null() :
 				      operation_id_json(result->operation_id));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int undo(struct call *call)

@@ -45,21 +45,6 @@ static int choose_name(struct call *call, char *name, size_t name_bytes)
 			0;
 }
 
-/* What a dry run can find out: is the name free? */
-static int check_free(struct call *call, const char *name)
-{
-	struct failure ignored = { .code = FAILURE_NONE };
-	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
-
-	if (info &&
-	    history_find_snapshot(call->store, NULL, name, info, &ignored) ==
-		    0 &&
-	    strcmp(info->name, name) == 0)
-		return failure_set(call->failure, FAILURE_EXISTS, name,
-				   "a snapshot of this name exists");
-	return call_put(call, "snapshots", json_array());
-}
-
 static int take(struct call *call, const struct branch_info *branch,
 		const char *name)
 {
@@ -102,9 +87,11 @@ static int snapshot_create(struct call *call)
 	if (!wanted)
 		rc = call_put(call, "snapshots", json_array());
 	else if (call->dry_run)
-		rc = check_free(call, name);
+		rc = dry_snapshot_name(call, name);
 	else
 		rc = take(call, &branch, name);
+	if (rc == 0 && wanted && call->dry_run)
+		rc = call_put(call, "snapshots", json_array());
 	if (rc == 0)
 		rc = call_put(call, "branch", json_text(branch.name));
 	if (rc == 0)
@@ -118,7 +105,7 @@ static int snapshot_create(struct call *call)
 			call, "duration_ms",
 			json_size((uint64_t)(human_now_ns() - started_ns) /
 				  1000000));
-	return rc;
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int snapshot_list(struct call *call)
@@ -192,14 +179,18 @@ static int snapshot_rename(struct call *call)
 
 	if (rc == 0)
 		rc = history_check_name(name, call->failure);
-	if (rc == 0 && !call->dry_run)
+	if (rc == 0 && call->dry_run)
+		rc = dry_snapshot_name(call, name);
+	else if (rc == 0)
 		rc = history_rename_snapshot(call->store, info->id, name,
 					     &call->actor, call->failure);
 	if (rc == 0)
 		rc = call_put(call, "branch", json_text_or_null(info->branch));
 	if (rc == 0)
 		rc = call_put(call, "old_name", json_text(info->name));
-	return rc < 0 ? rc : call_put(call, "name", json_text(name));
+	if (rc == 0)
+		rc = call_put(call, "name", json_text(name));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 /* The snapshots that a list of names and FROM%TO ranges means. */
@@ -383,8 +374,7 @@ static int put_deleted(struct call *call, const struct selection *selection,
 	if (rc == 0)
 		rc = call_put(call, "now",
 			      json_boolean(call_flag(call, "now")));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int snapshot_delete(struct call *call)
@@ -410,8 +400,10 @@ static int change_holds(struct call *call, bool hold)
 
 	if (rc == 0)
 		rc = select_all(call, &selection);
-	for (i = 0; rc == 0 && !call->dry_run && i < selection.count; i++)
-		rc = hold ? history_hold(call->store, selection.infos[i].id,
+	for (i = 0; rc == 0 && i < selection.count; i++)
+		rc = call->dry_run ?
+			     dry_hold(call, selection.infos[i].id, tag, hold) :
+		     hold ? history_hold(call->store, selection.infos[i].id,
 					 tag, &call->actor, call->failure) :
 			    history_release(call->store, selection.infos[i].id,
 					    tag, &call->actor, call->failure);
@@ -421,7 +413,7 @@ static int change_holds(struct call *call, bool hold)
 	if (rc == 0)
 		rc = call_put(call, "tag", json_text(tag));
 	free(selection.infos);
-	return rc;
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int snapshot_hold(struct call *call)

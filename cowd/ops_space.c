@@ -44,8 +44,7 @@ static int gc(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "freed_bytes",
 			      json_size(result.freed_bytes));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 static int compact(struct call *call)
@@ -71,8 +70,7 @@ static int compact(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "saved_by_compression_bytes",
 			      json_size(result.saved_by_compression_bytes));
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 const struct method methods_space[] = {

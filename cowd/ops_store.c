@@ -237,8 +237,7 @@ static int config_change(struct call *call)
 		return rc;
 	}
 	rc = call_put(call, "settings", array);
-	return rc < 0 ? rc :
-			call_put(call, "dry_run", json_boolean(call->dry_run));
+	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 const struct method methods_store[] = {

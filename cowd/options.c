@@ -139,7 +139,11 @@ static int unknown(struct cli *cli, const struct getopt_tables *tables,
 			nearest = command_nearest(name, long_name);
 		}
 	}
-	if (nearest)
+	if (code == '?' && optopt >= '0' && optopt <= '9')
+		failure_hint(&cli->failure,
+			     "what begins with '-' and is no option goes "
+			     "after --, as in: cowd resize STORE -- -1G");
+	else if (nearest)
 		failure_hint(&cli->failure, "did you mean --%s?", nearest);
 	else
 		failure_hint(&cli->failure, "cowd %s%s--help", command,
