@@ -164,6 +164,19 @@ const struct window *cache_find_unsaved(struct store *store, uint32_t line,
 	return best;
 }
 
+bool cache_replaces_row(struct store *store, const struct window_key *key)
+{
+	const struct window *unsaved;
+	bool found;
+
+	mutex_lock(&store->map_lock);
+	unsaved = cache_find_unsaved(store, key->line, key->gen, key->inode,
+				     key->window);
+	found = unsaved && unsaved->gen == key->gen;
+	mutex_unlock(&store->map_lock);
+	return found;
+}
+
 /* The newest unsaved version that a path sees. */
 static const struct window *find_on_path(struct store *store,
 					 const struct line_path *path,
@@ -354,7 +367,7 @@ static int freeze(struct store *store, struct window *window)
 int cache_begin_change(struct view *view, struct window *window)
 {
 	struct store *store = view->store;
-	bool own = window->line == view->line && window->gen > view->last_point;
+	bool own = window->line == view->line && window->gen > view->last_kept;
 	int rc = 0;
 
 	if (window->dirty && !own)

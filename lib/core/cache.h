@@ -39,6 +39,9 @@ const struct window *cache_find_unsaved(struct store *store, uint32_t line,
 					uint64_t number)
 	REQUIRES(store->map_lock);
 
+/* Is there an unsaved version that replaces this very row? */
+bool cache_replaces_row(struct store *store, const struct window_key *key);
+
 /* A saved row changed under the caches' feet (put or moved). */
 void cache_note_change(struct store *store, uint64_t inode, uint64_t number)
 	REQUIRES(store->map_lock);

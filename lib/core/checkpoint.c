@@ -309,11 +309,11 @@ static int save_all(struct store *store, struct saved_state *state)
 	return rc;
 }
 
-/* Does the log or a pending backup still need the records of the segment? */
+/* Dead as of P, so that no saved row refers to it (rule 4); and neither the
+ * log nor the backup of the index needs its records. */
 static bool removable(struct store *store, const struct segment_space *segment)
 {
-	return segment->sealed &&
-	       segment->live_blocks == segment->metadata_blocks &&
+	return segment->sealed && segment->was_dead &&
 	       segment->last_lsn < store->checkpoint_lsn &&
 	       segment->last_lsn < store->backup_lsn;
 }
@@ -325,6 +325,8 @@ static void remove_dead_segments(struct store *store)
 	size_t count = 0, i;
 	int rc = 0;
 
+	if (reap_needed(store)) /* I2 */
+		return;
 	mutex_lock(&map->lock);
 	for (i = 0; i < map->count && count < 64; i++)
 		if (removable(store, map->segments[i]))
@@ -478,8 +480,7 @@ static bool backup_due(struct store *store)
 	for (i = 0; i < store->space.count; i++) {
 		const struct segment_space *segment = store->space.segments[i];
 
-		waiting += segment->sealed &&
-			   segment->live_blocks == segment->metadata_blocks &&
+		waiting += segment->sealed && segment->was_dead &&
 			   segment->last_lsn < store->checkpoint_lsn &&
 			   segment->last_lsn >= store->backup_lsn;
 	}

@@ -294,11 +294,56 @@ struct line_path *graph_path(const struct graph *graph, uint32_t line_id,
 	return path;
 }
 
-uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
-			  uint32_t limit)
+void graph_refresh(struct graph *graph)
 {
-	const struct line *line = graph_line(graph, line_id);
-	uint32_t last = line ? line->row.fork_gen : 0;
+	struct line *line, *parent;
+	size_t i;
+
+	for (i = 0; i < graph->line_count; i++)
+		graph->lines[i]->viewer_count =
+			graph->lines[i]->live_child_count = 0;
+	for (i = 0; i < graph->snapshot_count; i++) {
+		const struct snapshot_row *row = &graph->snapshots[i]->row;
+
+		line = graph_line(graph, row->line);
+		if (line && row->state != SNAPSHOT_STATE_DELETING)
+			line->viewer_count++;
+	}
+	for (i = 0; i < graph->branch_count; i++) {
+		const struct branch_row *row = &graph->branches[i]->row;
+
+		line = graph_line(graph, row->line);
+		if (line && row->state != BRANCH_STATE_DELETING)
+			line->viewer_count++;
+	}
+	/* A line is younger than its parent: children come first. */
+	for (i = graph->line_count; i-- > 0;) {
+		line = graph->lines[i];
+		line->live = line->viewer_count || line->live_child_count;
+		parent = graph_line(graph, line->row.parent);
+		if (parent && line->live)
+			parent->live_child_count++;
+	}
+}
+
+/* Where the line left what others see: a parent that only it has left, with
+ * nobody on it, is as good as folded into it. */
+static uint32_t last_fork(const struct graph *graph, const struct line *line)
+{
+	const struct line *parent = graph_line(graph, line->row.parent);
+
+	while (parent && line->live && parent->viewer_count == 0 &&
+	       parent->live_child_count == 1) {
+		line = parent;
+		parent = graph_line(graph, line->row.parent);
+	}
+	return line->row.fork_gen;
+}
+
+/* The newest point after `last`: a snapshot, or a line that left. */
+static uint32_t last_on_line(const struct graph *graph, uint32_t line_id,
+			     uint32_t last, uint32_t limit, bool only_live)
+{
 	size_t i;
 
 	for (i = 0; i < graph->snapshot_count; i++) {
@@ -308,14 +353,35 @@ uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
 		    row->gen > last && row->state != SNAPSHOT_STATE_DELETING)
 			last = row->gen;
 	}
-	for (i = 0; line && line->child_count && i < graph->line_count; i++) {
+	for (i = 0; i < graph->line_count; i++) {
 		const struct line_row *row = &graph->lines[i]->row;
 
 		if (row->parent == line_id && row->fork_gen <= limit &&
-		    row->fork_gen > last)
+		    row->fork_gen > last &&
+		    (graph->lines[i]->live || !only_live))
 			last = row->fork_gen;
 	}
 	return last;
+}
+
+uint32_t graph_last_point(const struct graph *graph, uint32_t line_id,
+			  uint32_t limit)
+{
+	const struct line *line = graph_line(graph, line_id);
+
+	return line ? last_on_line(graph, line_id, last_fork(graph, line),
+				   limit, true) :
+		      0;
+}
+
+uint32_t graph_last_kept(const struct graph *graph, uint32_t line_id,
+			 uint32_t limit)
+{
+	const struct line *line = graph_line(graph, line_id);
+
+	return line ? last_on_line(graph, line_id, last_fork(graph, line),
+				   limit, false) :
+		      0;
 }
 
 uint32_t graph_next_point(const struct graph *graph, uint32_t line_id,
@@ -340,6 +406,21 @@ uint32_t graph_next_point(const struct graph *graph, uint32_t line_id,
 			next = row->fork_gen;
 	}
 	return next;
+}
+
+bool graph_is_ghost(const struct graph *graph, const struct line *line)
+{
+	size_t i;
+
+	if (line->child_count > 1 || line->viewer_count > 0)
+		return false;
+	for (i = 0; i < graph->snapshot_count; i++)
+		if (graph->snapshots[i]->row.line == line->row.id)
+			return false;
+	for (i = 0; i < graph->branch_count; i++)
+		if (graph->branches[i]->row.line == line->row.id)
+			return false;
+	return true;
 }
 
 void change_queue_init(struct change_queue *queue)

@@ -29,6 +29,10 @@ struct line {
 	struct line_row row;
 	bool dirty;
 	uint32_t child_count;
+	/* By graph_refresh: heads and snapshots on it, children with viewers
+	 * on them or below, and whether it has either. */
+	uint32_t viewer_count, live_child_count;
+	bool live;
 };
 
 struct branch {
@@ -99,15 +103,31 @@ void graph_remove_hold(struct graph *graph, uint32_t snapshot, const char *tag);
 struct line_path *graph_path(const struct graph *graph, uint32_t line,
 			     uint32_t gen);
 /*
- * The newest generation <= limit on the line, or its fork, that somebody
- * else than the line's own head sees. Snapshots that are being deleted see
- * nothing: until their rows are dropped no freed block is punched out.
+ * Who is a viewer: a branch or snapshot that is not being deleted. Counts
+ * them on every line; after each change of the graph.
+ */
+void graph_refresh(struct graph *graph);
+
+/*
+ * The newest generation <= limit in the line's past that somebody else than
+ * the line's own head sees: what is younger is the head's alone, and what is
+ * as old is also held by the row that is newest there. Whatever the reaper
+ * has still to drop or fold does not count, so that replay finds the same.
  */
 uint32_t graph_last_point(const struct graph *graph, uint32_t line,
 			  uint32_t limit);
-/* The first such generation >= from, UINT32_MAX: none. */
+/* The newest generation <= limit whose rows must stay as they are: also for
+ * lines that left then and are still to be dropped, which find by them what
+ * is theirs alone. */
+uint32_t graph_last_kept(const struct graph *graph, uint32_t line,
+			 uint32_t limit);
+/* The first generation >= from on the line that a snapshot sees or that a
+ * line left at, UINT32_MAX: none. */
 uint32_t graph_next_point(const struct graph *graph, uint32_t line,
 			  uint32_t from);
+/* Is nobody on the line, not even on the way to be deleted, and at most one
+ * line left it? Then it can be dropped or folded. */
+bool graph_is_ghost(const struct graph *graph, const struct line *line);
 
 /* Other rows for the next checkpoint, in order. */
 enum change_kind {

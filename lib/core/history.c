@@ -1,4 +1,4 @@
-/* Operations on snapshots and branches: check, log, flush. */
+/* Operations on snapshots: check, log, flush. */
 #include "history.h"
 
 #include <errno.h>
@@ -8,9 +8,9 @@
 
 #include "history_impl.h"
 
-/* What every operation does after it was logged: rule 5 for metadata. */
-static int finish(struct store *store, int rc, uint64_t lsn, const char *object,
-		  const char *what, struct failure *failure)
+int history_finish(struct store *store, int rc, uint64_t lsn,
+		   const char *object, const char *what,
+		   struct failure *failure)
 {
 	if (rc == 0)
 		rc = log_sync(store->log, lsn);
@@ -23,8 +23,8 @@ static int finish(struct store *store, int rc, uint64_t lsn, const char *object,
 	return rc;
 }
 
-static void begin_record(struct store *store, struct history_record *record,
-			 enum history_op op, const struct actor *actor)
+void history_begin_record(struct store *store, struct history_record *record,
+			  enum history_op op, const struct actor *actor)
 {
 	memset(record, 0, sizeof(*record));
 	record->op = op;
@@ -57,10 +57,8 @@ int history_check_name(const char *name, struct failure *failure)
 	return 0;
 }
 
-static int find_branch_locked(struct store *store, const char *name,
-			      struct branch **out_branch,
-			      struct failure *failure)
-	REQUIRES(store->order_lock)
+int history_branch_locked(struct store *store, const char *name,
+			  struct branch **out_branch, struct failure *failure)
 {
 	struct branch *branch = graph_branch_named(&store->graph, name);
 
@@ -74,9 +72,8 @@ static int find_branch_locked(struct store *store, const char *name,
 	return 0;
 }
 
-static int find_live_locked(struct store *store, uint32_t id,
-			    struct snapshot **out_snapshot,
-			    struct failure *failure) REQUIRES(store->order_lock)
+int history_live_locked(struct store *store, uint32_t id,
+			struct snapshot **out_snapshot, struct failure *failure)
 {
 	struct snapshot *snapshot = graph_snapshot(&store->graph, id);
 
@@ -98,7 +95,7 @@ static int snapshot_locked(struct store *store, const char *branch_name,
 {
 	struct history_record record;
 	struct branch *branch;
-	int rc = find_branch_locked(store, branch_name, &branch, failure);
+	int rc = history_branch_locked(store, branch_name, &branch, failure);
 
 	if (rc < 0)
 		return rc;
@@ -111,7 +108,7 @@ static int snapshot_locked(struct store *store, const char *branch_name,
 			     store->path, name);
 		return -EEXIST;
 	}
-	begin_record(store, &record, HISTORY_OP_SNAPSHOT, actor);
+	history_begin_record(store, &record, HISTORY_OP_SNAPSHOT, actor);
 	record.branch = branch->row.id;
 	record.snapshot = store->next_snapshot;
 	record.gen = store->next_gen;
@@ -143,7 +140,7 @@ int history_snapshot(struct store *store, const char *branch, const char *name,
 	rc = snapshot_locked(store, branch, name, note, kind, actor, &id, &lsn,
 			     failure);
 	mutex_unlock(&store->order_lock);
-	rc = finish(store, rc, lsn, name, "take a snapshot", failure);
+	rc = history_finish(store, rc, lsn, name, "take a snapshot", failure);
 	if (rc == 0 && out_info)
 		rc = history_get_snapshot(store, id, out_info);
 	return rc;
@@ -179,7 +176,7 @@ static int snapshot_state_locked(struct store *store, uint32_t id,
 	    graph_snapshot_named(&store->graph, snapshot->row.name))
 		return failure_set(failure, FAILURE_EXISTS, snapshot->row.name,
 				   "another snapshot has taken its name");
-	begin_record(store, &record, HISTORY_OP_SNAPSHOT_STATE, actor);
+	history_begin_record(store, &record, HISTORY_OP_SNAPSHOT_STATE, actor);
 	record.snapshot = id;
 	record.state = state;
 	record.undoes = undoes;
@@ -199,7 +196,8 @@ int history_set_snapshot_state(struct store *store, uint32_t id,
 	rc = snapshot_state_locked(store, id, state, actor, undoes, &lsn,
 				   failure);
 	mutex_unlock(&store->order_lock);
-	rc = finish(store, rc, lsn, NULL, "change the snapshot", failure);
+	rc = history_finish(store, rc, lsn, NULL, "change the snapshot",
+			    failure);
 	if (rc == 0 && state == SNAPSHOT_STATE_DELETING)
 		worker_kick(store);
 	return rc;
@@ -221,14 +219,14 @@ static int rename_snapshot_locked(struct store *store, uint32_t id,
 {
 	struct history_record record;
 	struct snapshot *snapshot;
-	int rc = find_live_locked(store, id, &snapshot, failure);
+	int rc = history_live_locked(store, id, &snapshot, failure);
 
 	if (rc < 0)
 		return rc;
 	if (graph_snapshot_named(&store->graph, name))
 		return failure_set(failure, FAILURE_EXISTS, name,
 				   "a snapshot of this name exists");
-	begin_record(store, &record, HISTORY_OP_SNAPSHOT_RENAME, actor);
+	history_begin_record(store, &record, HISTORY_OP_SNAPSHOT_RENAME, actor);
 	record.snapshot = id;
 	record.undoes = undoes;
 	strcpy_bounded(record.name, name, sizeof(record.name));
@@ -251,7 +249,7 @@ int history_rename_snapshot_undoing(struct store *store, uint32_t id,
 	rc = rename_snapshot_locked(store, id, name, undoes, actor, &lsn,
 				    failure);
 	mutex_unlock(&store->order_lock);
-	return finish(store, rc, lsn, name, "rename", failure);
+	return history_finish(store, rc, lsn, name, "rename", failure);
 }
 
 int history_rename_snapshot(struct store *store, uint32_t id, const char *name,
@@ -280,7 +278,7 @@ static int hold_locked(struct store *store, uint32_t id, const char *tag,
 	bool exists = hold_exists(&store->graph, id, tag);
 	struct history_record record;
 	struct snapshot *snapshot;
-	int rc = find_live_locked(store, id, &snapshot, failure);
+	int rc = history_live_locked(store, id, &snapshot, failure);
 
 	if (rc < 0)
 		return rc;
@@ -290,8 +288,9 @@ static int hold_locked(struct store *store, uint32_t id, const char *tag,
 	if (!hold && !exists)
 		return failure_set(failure, FAILURE_NOT_FOUND, tag,
 				   "the snapshot has no such hold");
-	begin_record(store, &record,
-		     hold ? HISTORY_OP_HOLD : HISTORY_OP_RELEASE, actor);
+	history_begin_record(store, &record,
+			     hold ? HISTORY_OP_HOLD : HISTORY_OP_RELEASE,
+			     actor);
 	record.snapshot = id;
 	record.undoes = undoes;
 	strcpy_bounded(record.name, tag, sizeof(record.name));
@@ -313,7 +312,7 @@ int history_set_hold(struct store *store, uint32_t snapshot_id, const char *tag,
 	rc = hold_locked(store, snapshot_id, tag, hold, undoes, actor, &lsn,
 			 failure);
 	mutex_unlock(&store->order_lock);
-	return finish(store, rc, lsn, tag, "change the hold", failure);
+	return history_finish(store, rc, lsn, tag, "change the hold", failure);
 }
 
 int history_hold(struct store *store, uint32_t snapshot_id, const char *tag,
@@ -328,370 +327,4 @@ int history_release(struct store *store, uint32_t snapshot_id, const char *tag,
 {
 	return history_set_hold(store, snapshot_id, tag, false, 0, actor,
 				failure);
-}
-
-/* rollback-20261121-003912, made unique. */
-static void kept_name(const struct graph *graph, char *name, size_t name_bytes)
-{
-	time_t now = time(NULL);
-	char stamp[32];
-	unsigned n = 1;
-	struct tm tm;
-
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "rollback-%Y%m%d-%H%M%S", &tm);
-	snprintf(name, name_bytes, "%s", stamp);
-	while (graph_snapshot_named(graph, name))
-		snprintf(name, name_bytes, "%s-%u", stamp, ++n);
-}
-
-static int rollback_locked(struct store *store, const char *branch_name,
-			   uint32_t snapshot_id, const char *note,
-			   uint64_t undoes, const struct actor *actor,
-			   struct rollback_result *result, uint64_t *lsn,
-			   struct failure *failure) REQUIRES(store->order_lock)
-{
-	struct snapshot *target = graph_snapshot(&store->graph, snapshot_id);
-	struct history_record record;
-	struct branch *branch;
-	int rc = find_branch_locked(store, branch_name, &branch, failure);
-
-	if (rc < 0)
-		return rc;
-	if (!target || target->row.state == SNAPSHOT_STATE_DELETING)
-		return failure_set(failure, FAILURE_NOT_FOUND, NULL,
-				   "there is no such snapshot");
-	begin_record(store, &record, HISTORY_OP_ROLLBACK, actor);
-	record.branch = branch->row.id;
-	record.snapshot = snapshot_id;
-	record.line = store->next_line;
-	record.from_line = target->row.line;
-	record.from_gen = target->row.gen;
-	record.gen = store->next_gen;
-	record.undoes = undoes;
-	if (branch->row.changed) {
-		record.kept_snapshot = store->next_snapshot;
-		kept_name(&store->graph, record.name, sizeof(record.name));
-	}
-	strcpy_bounded(record.note, note ? note : "", sizeof(record.note));
-	strcpy_bounded(record.old_name, target->row.name,
-		       sizeof(record.old_name));
-	result->operation_id = record.operation;
-	result->kept = record.kept_snapshot != 0;
-	result->kept_as.id = record.kept_snapshot;
-	return history_log_locked(store, &record, lsn);
-}
-
-int history_rollback_undoing(struct store *store, const char *branch,
-			     uint32_t snapshot_id, const char *note,
-			     uint64_t undoes, const struct actor *actor,
-			     struct rollback_result *out_result,
-			     struct failure *failure)
-{
-	uint64_t lsn;
-	int rc;
-
-	memset(out_result, 0, sizeof(*out_result));
-	mutex_lock(&store->order_lock);
-	rc = rollback_locked(store, branch, snapshot_id, note, undoes, actor,
-			     out_result, &lsn, failure);
-	mutex_unlock(&store->order_lock);
-	rc = finish(store, rc, lsn, branch, "roll back", failure);
-	if (rc == 0 && out_result->kept)
-		rc = history_get_snapshot(store, out_result->kept_as.id,
-					  &out_result->kept_as);
-	return rc;
-}
-
-int history_rollback(struct store *store, const char *branch,
-		     uint32_t snapshot_id, const char *note,
-		     const struct actor *actor,
-		     struct rollback_result *out_result,
-		     struct failure *failure)
-{
-	return history_rollback_undoing(store, branch, snapshot_id, note, 0,
-					actor, out_result, failure);
-}
-
-static int clone_locked(struct store *store, const char *branch_name,
-			uint32_t snapshot_id, const char *name,
-			const struct actor *actor, uint64_t *lsn,
-			struct failure *failure) REQUIRES(store->order_lock)
-{
-	struct history_record record;
-	struct snapshot *snapshot;
-	struct branch *branch;
-	int rc;
-
-	if (graph_branch_named(&store->graph, name))
-		return failure_set(failure, FAILURE_EXISTS, name,
-				   "a branch of this name exists");
-	begin_record(store, &record, HISTORY_OP_CLONE, actor);
-	if (snapshot_id) {
-		rc = find_live_locked(store, snapshot_id, &snapshot, failure);
-		if (rc < 0)
-			return rc;
-		record.snapshot = snapshot_id;
-		record.from_line = snapshot->row.line;
-		record.from_gen = snapshot->row.gen;
-		strcpy_bounded(record.old_name, snapshot->row.name,
-			       sizeof(record.old_name));
-	} else {
-		rc = find_branch_locked(store, branch_name, &branch, failure);
-		if (rc < 0)
-			return rc;
-		record.from_line = branch->row.line;
-		record.from_gen = branch->row.gen;
-		strcpy_bounded(record.old_name, branch->row.name,
-			       sizeof(record.old_name));
-	}
-	record.branch = store->next_branch;
-	record.line = store->next_line;
-	record.gen = store->next_gen;
-	strcpy_bounded(record.name, name, sizeof(record.name));
-	return history_log_locked(store, &record, lsn);
-}
-
-int history_clone(struct store *store, const char *branch, uint32_t snapshot_id,
-		  const char *name, const struct actor *actor,
-		  struct branch_info *out_info, struct failure *failure)
-{
-	uint64_t lsn;
-	int rc = history_check_name(name, failure);
-
-	if (rc < 0)
-		return rc;
-	mutex_lock(&store->order_lock);
-	rc = clone_locked(store, branch, snapshot_id, name, actor, &lsn,
-			  failure);
-	mutex_unlock(&store->order_lock);
-	rc = finish(store, rc, lsn, name, "clone", failure);
-	if (rc == 0 && out_info)
-		rc = history_find_branch(store, name, out_info, failure);
-	return rc;
-}
-
-static int check_branch_unused(struct store *store, struct branch *branch,
-			       struct failure *failure)
-{
-	const struct graph *graph = &store->graph;
-	size_t i, live = 0;
-
-	for (i = 0; i < graph->branch_count; i++)
-		live += graph->branches[i]->row.state == BRANCH_STATE_LIVE;
-	if (live < 2) {
-		failure_set(failure, FAILURE_BUSY, branch->row.name,
-			    "can't delete the last branch of a store");
-		failure_hint(failure, "to remove the store, remove %s",
-			     store->path);
-		return -EBUSY;
-	}
-	if (branch->head) {
-		failure_set(failure, FAILURE_BUSY, branch->row.name,
-			    "can't delete a branch that is mounted or open");
-		failure_hint(failure, "cowd umount %s:%s", store->path,
-			     branch->row.name);
-		return -EBUSY;
-	}
-	for (i = 0; i < graph->snapshot_count; i++) {
-		const struct snapshot_row *row = &graph->snapshots[i]->row;
-
-		if (row->branch != branch->row.id ||
-		    row->state != SNAPSHOT_STATE_LIVE)
-			continue;
-		failure_set(failure, FAILURE_HELD, branch->row.name,
-			    "can't delete: it has snapshots, such as '%s'",
-			    row->name);
-		failure_hint(failure, "delete its snapshots first");
-		return -EBUSY;
-	}
-	return 0;
-}
-
-static int branch_state_locked(struct store *store, uint32_t id, uint32_t state,
-			       uint64_t undoes, const struct actor *actor,
-			       uint64_t *lsn, struct failure *failure)
-	REQUIRES(store->order_lock)
-{
-	struct branch *branch = graph_branch(&store->graph, id);
-	struct history_record record;
-	int rc;
-
-	if (!branch || branch->row.state == BRANCH_STATE_DELETING)
-		return failure_set(failure, FAILURE_NOT_FOUND, NULL,
-				   "there is no such branch");
-	if (branch->row.state == BRANCH_STATE_LIVE) {
-		rc = check_branch_unused(store, branch, failure);
-		if (rc < 0)
-			return rc;
-	} else if (state == BRANCH_STATE_LIVE &&
-		   graph_branch_named(&store->graph, branch->row.name)) {
-		return failure_set(failure, FAILURE_EXISTS, branch->row.name,
-				   "another branch has taken its name");
-	}
-	begin_record(store, &record, HISTORY_OP_BRANCH_STATE, actor);
-	record.branch = id;
-	record.state = state;
-	record.undoes = undoes;
-	strcpy_bounded(record.name, branch->row.name, sizeof(record.name));
-	return history_log_locked(store, &record, lsn);
-}
-
-int history_set_branch_state(struct store *store, uint32_t id, uint32_t state,
-			     uint64_t undoes, const struct actor *actor,
-			     struct failure *failure)
-{
-	uint64_t lsn;
-	int rc;
-
-	mutex_lock(&store->order_lock);
-	rc = branch_state_locked(store, id, state, undoes, actor, &lsn,
-				 failure);
-	mutex_unlock(&store->order_lock);
-	rc = finish(store, rc, lsn, NULL, "change the branch", failure);
-	if (rc == 0 && state == BRANCH_STATE_DELETING)
-		worker_kick(store);
-	return rc;
-}
-
-int history_delete_branch(struct store *store, const char *name, bool now,
-			  const struct actor *actor, struct failure *failure)
-{
-	struct branch_info info;
-	int rc = history_find_branch(store, name, &info, failure);
-
-	if (rc < 0)
-		return rc;
-	return history_set_branch_state(store, info.id,
-					now ? BRANCH_STATE_DELETING :
-					      BRANCH_STATE_TRASH,
-					0, actor, failure);
-}
-
-static int rename_branch_locked(struct store *store, const char *name,
-				const char *new_name, uint64_t undoes,
-				const struct actor *actor, uint64_t *lsn,
-				struct failure *failure)
-	REQUIRES(store->order_lock)
-{
-	struct history_record record;
-	struct branch *branch;
-	int rc = find_branch_locked(store, name, &branch, failure);
-
-	if (rc < 0)
-		return rc;
-	if (graph_branch_named(&store->graph, new_name))
-		return failure_set(failure, FAILURE_EXISTS, new_name,
-				   "a branch of this name exists");
-	begin_record(store, &record, HISTORY_OP_BRANCH_RENAME, actor);
-	record.branch = branch->row.id;
-	record.undoes = undoes;
-	strcpy_bounded(record.name, new_name, sizeof(record.name));
-	strcpy_bounded(record.old_name, name, sizeof(record.old_name));
-	return history_log_locked(store, &record, lsn);
-}
-
-int history_rename_branch_undoing(struct store *store, const char *name,
-				  const char *new_name, uint64_t undoes,
-				  const struct actor *actor,
-				  struct failure *failure)
-{
-	uint64_t lsn;
-	int rc = history_check_name(new_name, failure);
-
-	if (rc < 0)
-		return rc;
-	mutex_lock(&store->order_lock);
-	rc = rename_branch_locked(store, name, new_name, undoes, actor, &lsn,
-				  failure);
-	mutex_unlock(&store->order_lock);
-	return finish(store, rc, lsn, new_name, "rename", failure);
-}
-
-int history_rename_branch(struct store *store, const char *name,
-			  const char *new_name, const struct actor *actor,
-			  struct failure *failure)
-{
-	return history_rename_branch_undoing(store, name, new_name, 0, actor,
-					     failure);
-}
-
-/* The operation log's entry; the file's own record changes the size. */
-static int log_resize(struct store *store, const char *branch_name,
-		      struct history_record *record, uint64_t undoes,
-		      const struct actor *actor, struct failure *failure)
-{
-	struct history_record entry;
-	struct branch *branch;
-	uint64_t lsn;
-	int rc;
-
-	mutex_lock(&store->order_lock);
-	rc = find_branch_locked(store, branch_name, &branch, failure);
-	if (rc == 0) {
-		begin_record(store, &entry, HISTORY_OP_RESIZE, actor);
-		entry.branch = branch->row.id;
-		entry.snapshot = record->snapshot;
-		entry.size_bytes = record->size_bytes;
-		entry.undoes = undoes;
-		strcpy_bounded(entry.note, record->note, sizeof(entry.note));
-		strcpy_bounded(entry.name, branch_name, sizeof(entry.name));
-		rc = history_log_locked(store, &entry, &lsn);
-	}
-	mutex_unlock(&store->order_lock);
-	return finish(store, rc, lsn, branch_name, "resize", failure);
-}
-
-/* A snapshot of what shrinking cuts off, for undo. */
-static int keep_before_shrink(struct store *store, const char *branch,
-			      const struct actor *actor, uint32_t *out_id,
-			      struct failure *failure)
-{
-	struct snapshot_info info;
-	char name[64];
-	int rc;
-
-	mutex_lock(&store->order_lock);
-	kept_name(&store->graph, name, sizeof(name));
-	mutex_unlock(&store->order_lock);
-	rc = history_snapshot(store, branch, name, "before shrinking",
-			      SNAPSHOT_KIND_ROLLBACK, actor, &info, failure);
-	if (rc == 0)
-		*out_id = info.id;
-	return rc;
-}
-
-int history_resize_undoing(struct store *store, const char *branch,
-			   uint64_t size_bytes, uint64_t undoes,
-			   const struct actor *actor, struct failure *failure)
-{
-	struct history_record record = { .size_bytes = size_bytes };
-	struct file_info info;
-	struct view *view;
-	int rc = view_open_branch(store, branch, &view, failure);
-
-	if (rc < 0)
-		return rc;
-	file_get_info(view_image(view), &info);
-	snprintf(record.note, sizeof(record.note), "%llu",
-		 (unsigned long long)info.size_bytes);
-	if (size_bytes < info.size_bytes)
-		rc = keep_before_shrink(store, branch, actor, &record.snapshot,
-					failure);
-	if (rc == 0) {
-		rc = file_resize(view_image(view), size_bytes);
-		if (rc < 0)
-			failure_errno(failure, rc, branch, "can't resize");
-	}
-	if (rc == 0)
-		rc = log_resize(store, branch, &record, undoes, actor, failure);
-	view_put(view);
-	return rc;
-}
-
-int history_resize(struct store *store, const char *branch, uint64_t size_bytes,
-		   const struct actor *actor, struct failure *failure)
-{
-	return history_resize_undoing(store, branch, size_bytes, 0, actor,
-				      failure);
 }

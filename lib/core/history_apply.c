@@ -230,8 +230,10 @@ static int apply_branch_state(struct store *store,
 		return 0;
 	branch->row.state = h->state;
 	branch->row.deleted_ns = h->state == BRANCH_STATE_LIVE ? 0 : h->time_ns;
-	if (h->state == BRANCH_STATE_DELETING)
+	if (h->state == BRANCH_STATE_DELETING) {
 		atomic_store(&store->reap_pending, true);
+		view_points_locked(store);
+	}
 	branch->dirty = true;
 	return 0;
 }

@@ -1,7 +1,25 @@
-/* History operations that undo needs in a form that names what it reverts. */
+/* What the parts of history share; operations in the form that undo needs,
+ * which names what they revert. */
 #pragma once
 
 #include "store_impl.h"
+
+/* What every operation does after it was logged (rc 0) or was not: rule 5
+ * for metadata. */
+NODISCARD int history_finish(struct store *store, int rc, uint64_t lsn,
+			     const char *object, const char *what,
+			     struct failure *failure);
+void history_begin_record(struct store *store, struct history_record *record,
+			  enum history_op op, const struct actor *actor);
+/* -ENOENT, explained, when there is none. */
+NODISCARD int history_branch_locked(struct store *store, const char *name,
+				    struct branch **out_branch,
+				    struct failure *failure)
+	REQUIRES(store->order_lock);
+NODISCARD int history_live_locked(struct store *store, uint32_t id,
+				  struct snapshot **out_snapshot,
+				  struct failure *failure)
+	REQUIRES(store->order_lock);
 
 NODISCARD int history_get_snapshot(struct store *store, uint32_t id,
 				   struct snapshot_info *out_info);

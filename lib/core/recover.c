@@ -145,7 +145,7 @@ static int apply_move(struct replay *replay, const struct record *record,
 		if (rc < 0)
 			return rc;
 	}
-	return compact_apply_move_locked(replay->store, &move);
+	return move_apply_locked(replay->store, &move);
 }
 
 static int apply(void *context, const struct record *record, bool durable)

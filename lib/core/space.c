@@ -187,12 +187,14 @@ static void add_all(struct walk *walk, uint32_t line, uint32_t begin,
 	}
 }
 
+/* A chunk without any viewer was overwritten by all lines that started with
+ * it, and goes with the last but one of them: it is shared as well. */
 static void count_chunk(struct walk *walk, const struct audience *audience,
 			unsigned blocks)
 {
 	if (audience->live + audience->trash == 1)
 		audience->only->unique_blocks += blocks;
-	if (audience->live > 1)
+	if (audience->live > 1 || audience->live + audience->trash == 0)
 		walk->shared_blocks += blocks;
 	else if (audience->live == 0)
 		walk->trash_blocks += blocks;

@@ -232,6 +232,8 @@ int space_map_begin_save(struct space_map *map, struct space_save *out_save)
 	if (!out_save->segments)
 		rc = -ENOMEM;
 	for (i = 0; rc == 0 && i < map->count; i++) {
+		map->segments[i]->was_dead = map->segments[i]->live_blocks ==
+					     map->segments[i]->metadata_blocks;
 		if (!map->segments[i]->dirty)
 			continue;
 		rc = copy_segment(&out_save->segments[out_save->count],

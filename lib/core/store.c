@@ -1,5 +1,5 @@
 /*
- * The life of a store: open, recover, close; and what it says of itself.
+ * The life of a store: open, recover, close.
  *
  * The lock file holds the pid of the one process that has the store open;
  * the lock itself is the kernel's and dies with the process.
@@ -226,168 +226,6 @@ static int read_config(struct store *store, struct failure *failure)
 	return config_parse(text, "store.conf", &store->config, failure);
 }
 
-static int add_line(void *context, const struct line_row *row)
-{
-	return graph_add_line(context, row);
-}
-
-static int add_branch(void *context, const struct branch_row *row)
-{
-	return graph_add_branch(context, row);
-}
-
-static int add_snapshot(void *context, const struct snapshot_row *row)
-{
-	return graph_add_snapshot(context, row);
-}
-
-static int add_hold(void *context, const struct hold_row *row)
-{
-	return graph_add_hold(context, row);
-}
-
-/* Newest first: turned round by load_graph. */
-static int add_operation(void *context, const struct operation_row *row)
-{
-	struct record record = { .payload = row->record,
-				 .payload_bytes = row->record_bytes };
-	AUTO_FREE struct history_record *history = malloc(sizeof(*history));
-	int rc;
-
-	if (!history)
-		return -ENOMEM;
-	rc = history_record_decode(&record, history);
-	if (rc < 0)
-		return rc;
-	return graph_add_operation(context, row->id, row->lsn, row->undone,
-				   history);
-}
-
-static void reverse_operations(struct graph *graph)
-{
-	size_t i, count = graph->operation_count;
-
-	for (i = 0; i < count / 2; i++) {
-		struct operation swap = graph->operations[i];
-
-		graph->operations[i] = graph->operations[count - 1 - i];
-		graph->operations[count - 1 - i] = swap;
-	}
-}
-
-/* Every head and snapshot is on a line that exists (A17). */
-static int check_graph(const struct graph *graph)
-{
-	size_t i;
-
-	for (i = 0; i < graph->branch_count; i++)
-		if (!graph_line(graph, graph->branches[i]->row.line))
-			return -EUCLEAN;
-	for (i = 0; i < graph->snapshot_count; i++)
-		if (!graph_line(graph, graph->snapshots[i]->row.line))
-			return -EUCLEAN;
-	for (i = 0; i < graph->line_count; i++) {
-		const struct line_row *row = &graph->lines[i]->row;
-
-		if (row->parent && !graph_line(graph, row->parent))
-			return -EUCLEAN;
-	}
-	return graph->branch_count ? 0 : -EUCLEAN;
-}
-
-static int load_graph(struct store *store)
-{
-	struct graph *graph = &store->graph;
-	int rc = index_lines_load(store->index, add_line, graph);
-	size_t i;
-
-	if (rc == 0)
-		rc = index_branches_load(store->index, add_branch, graph);
-	if (rc == 0)
-		rc = index_snapshots_load(store->index, add_snapshot, graph);
-	if (rc == 0)
-		rc = index_holds_load(store->index, add_hold, graph);
-	if (rc == 0)
-		rc = index_operations_load(store->index, GRAPH_OPERATIONS_MAX,
-					   add_operation, graph);
-	if (rc == 0)
-		rc = check_graph(graph);
-	reverse_operations(graph);
-	for (i = 0; rc == 0 && i < graph->snapshot_count; i++)
-		if (graph->snapshots[i]->row.state == SNAPSHOT_STATE_DELETING)
-			atomic_store(&store->reap_pending, true);
-	for (i = 0; rc == 0 && i < graph->branch_count; i++)
-		if (graph->branches[i]->row.state == BRANCH_STATE_DELETING)
-			atomic_store(&store->reap_pending, true);
-	return rc;
-}
-
-static int get_u32(struct store *store, const char *key, uint32_t *out)
-{
-	int64_t value = 0;
-	int rc = index_meta_get(store->index, key, &value);
-
-	if (rc == 0 && (value < 0 || value > UINT32_MAX))
-		rc = -EUCLEAN;
-	*out = (uint32_t)value;
-	return rc == -ENOENT ? -EUCLEAN : rc;
-}
-
-static int load_meta(struct store *store, struct log_position *position,
-		     bool *out_clean)
-{
-	int64_t seed = 0, lsn = 0, operation = 0, clean = 0, backup = 0;
-	const struct {
-		const char *key;
-		uint32_t *value;
-	} values[] = {
-		{ "log_segment", &position->segment },
-		{ "log_block", &position->block },
-		{ "log_offset", &position->offset },
-		{ "log_tail_segment", &position->tail_segment },
-		{ "log_tail_block", &position->tail_block },
-		{ "log_epoch", &position->epoch },
-		{ "next_line", &store->next_line },
-		{ "next_gen", &store->next_gen },
-		{ "next_snapshot", &store->next_snapshot },
-		{ "next_branch", &store->next_branch },
-	};
-	size_t i;
-	int rc = index_meta_get_blob(store->index, "uuid", store->uuid,
-				     sizeof(store->uuid));
-
-	if (rc == 0)
-		rc = index_meta_get(store->index, "seed", &seed);
-	if (rc == 0)
-		rc = index_meta_get(store->index, "log_next_lsn", &lsn);
-	if (rc == 0)
-		rc = index_meta_get(store->index, "next_operation", &operation);
-	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
-		rc = get_u32(store, values[i].key, values[i].value);
-	if (rc < 0)
-		return rc == -ENOENT ? -EUCLEAN : rc;
-	if (index_meta_get(store->index, "clean", &clean) < 0)
-		clean = 0;
-	if (index_meta_get(store->index, "backup_lsn", &backup) < 0 ||
-	    faccessat(store->directory_fd, "index.bak", F_OK,
-		      AT_SYMLINK_NOFOLLOW) < 0)
-		backup = 0;
-	if (position->segment == 0 || position->block == 0 ||
-	    position->block >= SEGMENT_BLOCKS ||
-	    position->offset < RECORD_BLOCK_HEADER_BYTES ||
-	    position->offset > FORMAT_BLOCK_BYTES ||
-	    position->tail_segment < position->segment ||
-	    position->tail_block > SEGMENT_BLOCKS || lsn < 1)
-		return -EUCLEAN;
-	store->seed = (uint64_t)seed;
-	store->next_operation = (uint64_t)operation;
-	position->next_lsn = (uint64_t)lsn;
-	store->checkpoint_lsn = position->next_lsn - 1;
-	store->backup_lsn = (uint64_t)backup;
-	*out_clean = clean == 1;
-	return 0;
-}
-
 /* A segment with live blocks must be there, and long enough. */
 static int check_segments(struct store *store, struct failure *failure)
 {
@@ -584,18 +422,18 @@ static int open_all(struct store *store, const char *path,
 		rc = index_open(store->path, &store->index, failure);
 	if (rc < 0)
 		return rc;
-	rc = load_meta(store, &position, &was_clean);
+	rc = store_load_meta(store, &position, &was_clean);
 	if (rc == 0)
-		rc = load_graph(store);
+		rc = store_load_graph(store);
 	if (rc == 0)
 		rc = space_map_load(&store->space, store->index);
 	if (rc < 0) {
 		failure_errno(failure, rc, store->path,
 			      "the index can't be used");
 		failure_hint(failure,
-			     "restore the copy: cp '%s/index.bak' "
-			     "'%s/index.db'",
-			     store->path, store->path);
+			     "restore the copy: rm -f '%s/index.db-wal'; "
+			     "cp '%s/index.bak' '%s/index.db'",
+			     store->path, store->path, store->path);
 		return rc;
 	}
 	rc = check_segments(store, failure);
@@ -676,154 +514,4 @@ int store_checkpoint(struct store *store)
 	rc = checkpoint_run(store, false);
 	mutex_unlock(&store->maintenance_lock);
 	return rc;
-}
-
-static void uuid_text(const uint8_t *uuid, char *text)
-{
-	int i, n = 0;
-
-	for (i = 0; i < FORMAT_UUID_BYTES; i++) {
-		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
-
-		n += snprintf(text + n, 4, "%s%02x", dash ? "-" : "", uuid[i]);
-	}
-}
-
-static void fill_health(struct store *store, struct store_status *status)
-{
-	mutex_lock(&store->worker_lock);
-	status->base_changed = store->base_state.changed;
-	status->base_being_written = store->base_state.being_written;
-	status->base_checked_ns = store->base_checked_ns;
-	if (store->base_state.reason[0]) {
-		status->health = STORE_HEALTH_ATTENTION;
-		snprintf(status->reason, sizeof(status->reason), "base: %s",
-			 store->base_state.reason);
-	}
-	if (atomic_load(&store->out_of_space)) {
-		status->health = STORE_HEALTH_ATTENTION;
-		snprintf(status->reason, sizeof(status->reason),
-			 "the file system of the store is full: writes get "
-			 "ENOSPC");
-	}
-	if (atomic_load(&store->count.checksum_errors)) {
-		status->health = STORE_HEALTH_DAMAGED;
-		snprintf(status->reason, sizeof(status->reason),
-			 "stored bytes failed their checksum");
-	}
-	if (atomic_load(&store->failed)) {
-		status->health = STORE_HEALTH_DAMAGED;
-		status->read_only = true;
-		strcpy_bounded(status->reason, store->failed_reason,
-			       sizeof(status->reason));
-	}
-	if (store->base_state.changed)
-		status->health = STORE_HEALTH_DAMAGED;
-	mutex_unlock(&store->worker_lock);
-}
-
-void store_status(struct store *store, struct store_status *out_status)
-{
-	struct store_status *status = out_status;
-	const struct graph *graph = &store->graph;
-	size_t i;
-
-	memset(status, 0, sizeof(*status));
-	strcpy_bounded(status->path, store->path, sizeof(status->path));
-	uuid_text(store->uuid, status->uuid);
-	status->format_version = FORMAT_VERSION;
-	status->log_records = log_appended_lsn(store->log);
-	status->durable_records = log_durable_lsn(store->log);
-	status->checkpoint_lsn = store->checkpoint_lsn;
-	status->recovered_records = store->recovered_records;
-	status->recovery_ns = store->recovery_ns;
-	strcpy_bounded(status->base_kind, "none", sizeof(status->base_kind));
-	if (store->base) {
-		const struct base_fingerprint *f =
-			base_fingerprint(store->base);
-
-		strcpy_bounded(status->base_path, f->path,
-			       sizeof(status->base_path));
-		strcpy_bounded(status->base_kind,
-			       f->kind == BASE_KIND_FILE ? "file" : "device",
-			       sizeof(status->base_kind));
-		status->base_size_bytes = f->size_bytes;
-	}
-	mutex_lock(&store->order_lock);
-	for (i = 0; i < graph->snapshot_count; i++)
-		status->deleting_snapshots += graph->snapshots[i]->row.state ==
-					      SNAPSHOT_STATE_DELETING;
-	mutex_unlock(&store->order_lock);
-	mutex_lock(&store->map_lock);
-	status->dirty_bytes = store->dirty_bytes;
-	status->cache_bytes = store->cache_used_bytes;
-	mutex_unlock(&store->map_lock);
-	fill_health(store, status);
-}
-
-void store_counters(struct store *store, struct store_counters *out)
-{
-	*out = (struct store_counters){
-		.reads = atomic_load(&store->count.reads),
-		.read_bytes = atomic_load(&store->count.read_bytes),
-		.base_read_bytes = atomic_load(&store->count.base_read_bytes),
-		.writes = atomic_load(&store->count.writes),
-		.write_bytes = atomic_load(&store->count.write_bytes),
-		.stored_bytes = atomic_load(&store->count.stored_bytes),
-		.zero_bytes = atomic_load(&store->count.zero_bytes),
-		.syncs = atomic_load(&store->count.syncs),
-		.flushes = log_flush_count(store->log),
-		.sync_ns = log_flush_ns(store->log),
-		.window_loads = atomic_load(&store->count.window_loads),
-		.window_hits = atomic_load(&store->count.window_hits),
-		.checkpoints = atomic_load(&store->count.checkpoints),
-		.checkpoint_ns = atomic_load(&store->count.checkpoint_ns),
-		.moved_bytes = atomic_load(&store->count.moved_bytes),
-		.punched_bytes = atomic_load(&store->count.punched_bytes),
-		.checksum_errors = atomic_load(&store->count.checksum_errors),
-	};
-}
-
-void store_get_config(struct store *store, struct store_config *out_config)
-{
-	mutex_lock(&store->worker_lock);
-	*out_config = store->config;
-	mutex_unlock(&store->worker_lock);
-}
-
-int store_write_config(int directory_fd, const struct store_config *config)
-{
-	AUTO_FREE char *text = config_format(config);
-	AUTO_CLOSE int fd = -1;
-	int rc;
-
-	if (!text)
-		return -ENOMEM;
-	fd = io_open_own(directory_fd, "store.conf.tmp",
-			 O_RDWR | O_CREAT | O_TRUNC);
-	if (fd < 0)
-		return fd;
-	rc = io_write_all(fd, text, strlen(text), 0);
-	if (rc < 0)
-		return rc;
-	if (fsync(fd) < 0 ||
-	    renameat(directory_fd, "store.conf.tmp", directory_fd,
-		     "store.conf") < 0 ||
-	    fsync(directory_fd) < 0)
-		return -errno;
-	return 0;
-}
-
-int store_configure(struct store *store, const struct store_config *config,
-		    struct failure *failure)
-{
-	int rc = store_write_config(store->directory_fd, config);
-
-	if (rc < 0)
-		return failure_errno(failure, rc, store->path,
-				     "can't write store.conf");
-	mutex_lock(&store->worker_lock);
-	store->config = *config;
-	mutex_unlock(&store->worker_lock);
-	return 0;
 }

@@ -59,6 +59,8 @@ struct view {
 	/* Newest generation that others see: what is younger belongs to this
 	 * head alone. */
 	uint32_t last_point;
+	/* Rows up to here stay as they are; >= last_point. */
+	uint32_t last_kept;
 	struct line_path *path; /* map_lock to take a reference */
 	struct window_cache *cache;
 	struct file image;
@@ -150,7 +152,7 @@ NODISCARD int view_head_locked(struct store *store, struct branch *branch,
 NODISCARD int view_repoint_locked(struct view *view, uint32_t line,
 				  uint32_t gen)
 	REQUIRES(view->store->order_lock);
-/* Recomputes what others see of every open head. */
+/* After every change of the graph: what others see of every open head. */
 void view_points_locked(struct store *store) REQUIRES(store->order_lock);
 void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
 /* Keeps the head's unsaved inode row for those who see the generation that
@@ -210,18 +212,26 @@ bool reap_needed(struct store *store);
 void worker_start(struct store *store);
 void worker_stop(struct store *store);
 void worker_kick(struct store *store);
+/* In the middle of long maintenance: a checkpoint if one is due, so that
+ * writers who wait for memory can go on. */
+NODISCARD int worker_breathe(struct store *store);
 /* Waits while there is more unsaved than memory allows. */
 void worker_throttle(struct store *store);
+
+/* store_load.c: while the store is opened. -EUCLEAN: the index is damaged. */
+NODISCARD int store_load_graph(struct store *store);
+NODISCARD int store_load_meta(struct store *store,
+			      struct log_position *position, bool *out_clean);
 
 /* recover.c */
 NODISCARD int store_recover(struct store *store, bool was_clean,
 			    struct failure *failure);
 
-/* compact.c */
-NODISCARD int compact_apply_move_locked(struct store *store,
-					const struct move_record *move)
+/* move.c: the effect of a move record on all versions of its window. */
+NODISCARD int move_apply_locked(struct store *store,
+				const struct move_record *move)
 	REQUIRES(store->order_lock);
-/* One segment worth of background work; false: nothing to do. */
+/* compact.c: one segment worth of background work; false: nothing to do. */
 NODISCARD int compact_idle(struct store *store, bool *out_more);
 
 void checkpoint_punch_marked(struct store *store);

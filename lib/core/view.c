@@ -149,12 +149,14 @@ static void find_points(struct view *view)
 	if (!view->is_head)
 		return;
 	view->last_point = graph_last_point(graph, view->line, view->gen - 1);
+	view->last_kept = graph_last_kept(graph, view->line, view->gen - 1);
 }
 
 void view_points_locked(struct store *store)
 {
 	struct view *view;
 
+	graph_refresh(&store->graph);
 	mutex_lock(&store->map_lock);
 	DL_FOREACH2(store->views, view, next)
 	find_points(view);

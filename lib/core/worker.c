@@ -72,6 +72,25 @@ static void one_round(struct store *store, bool kicked)
 	mutex_unlock(&store->maintenance_lock);
 }
 
+static void round_done(struct store *store)
+{
+	mutex_lock(&store->worker_lock);
+	store->worker_rounds++;
+	pthread_cond_broadcast(&store->worker_done);
+	mutex_unlock(&store->worker_lock);
+}
+
+int worker_breathe(struct store *store)
+{
+	int rc;
+
+	if (!checkpoint_due(store))
+		return 0;
+	rc = checkpoint_run(store, false);
+	round_done(store);
+	return rc;
+}
+
 static void *work(void *context)
 {
 	struct store *store = context;
@@ -103,10 +122,7 @@ static void *work(void *context)
 			base_at = store_monotonic_ns();
 		}
 		one_round(store, kicked);
-		mutex_lock(&store->worker_lock);
-		store->worker_rounds++;
-		pthread_cond_broadcast(&store->worker_done);
-		mutex_unlock(&store->worker_lock);
+		round_done(store);
 	}
 }
 

@@ -1,0 +1,161 @@
+/* What a store says of itself, and its settings. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "store.h"
+#include "store_impl.h"
+
+static void uuid_text(const uint8_t *uuid, char *text)
+{
+	int i, n = 0;
+
+	for (i = 0; i < FORMAT_UUID_BYTES; i++) {
+		bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+
+		n += snprintf(text + n, 4, "%s%02x", dash ? "-" : "", uuid[i]);
+	}
+}
+
+static void fill_health(struct store *store, struct store_status *status)
+{
+	mutex_lock(&store->worker_lock);
+	status->base_changed = store->base_state.changed;
+	status->base_being_written = store->base_state.being_written;
+	status->base_checked_ns = store->base_checked_ns;
+	if (store->base_state.reason[0]) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason), "base: %s",
+			 store->base_state.reason);
+	}
+	if (atomic_load(&store->out_of_space)) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason),
+			 "the file system of the store is full: writes get "
+			 "ENOSPC");
+	}
+	if (atomic_load(&store->count.checksum_errors)) {
+		status->health = STORE_HEALTH_DAMAGED;
+		snprintf(status->reason, sizeof(status->reason),
+			 "stored bytes failed their checksum");
+	}
+	if (atomic_load(&store->failed)) {
+		status->health = STORE_HEALTH_DAMAGED;
+		status->read_only = true;
+		strcpy_bounded(status->reason, store->failed_reason,
+			       sizeof(status->reason));
+	}
+	if (store->base_state.changed)
+		status->health = STORE_HEALTH_DAMAGED;
+	mutex_unlock(&store->worker_lock);
+}
+
+void store_status(struct store *store, struct store_status *out_status)
+{
+	struct store_status *status = out_status;
+	const struct graph *graph = &store->graph;
+	size_t i;
+
+	memset(status, 0, sizeof(*status));
+	strcpy_bounded(status->path, store->path, sizeof(status->path));
+	uuid_text(store->uuid, status->uuid);
+	status->format_version = FORMAT_VERSION;
+	status->log_records = log_appended_lsn(store->log);
+	status->durable_records = log_durable_lsn(store->log);
+	status->checkpoint_lsn = store->checkpoint_lsn;
+	status->recovered_records = store->recovered_records;
+	status->recovery_ns = store->recovery_ns;
+	strcpy_bounded(status->base_kind, "none", sizeof(status->base_kind));
+	if (store->base) {
+		const struct base_fingerprint *f =
+			base_fingerprint(store->base);
+
+		strcpy_bounded(status->base_path, f->path,
+			       sizeof(status->base_path));
+		strcpy_bounded(status->base_kind,
+			       f->kind == BASE_KIND_FILE ? "file" : "device",
+			       sizeof(status->base_kind));
+		status->base_size_bytes = f->size_bytes;
+	}
+	mutex_lock(&store->order_lock);
+	for (i = 0; i < graph->snapshot_count; i++)
+		status->deleting_snapshots += graph->snapshots[i]->row.state ==
+					      SNAPSHOT_STATE_DELETING;
+	mutex_unlock(&store->order_lock);
+	mutex_lock(&store->map_lock);
+	status->dirty_bytes = store->dirty_bytes;
+	status->cache_bytes = store->cache_used_bytes;
+	mutex_unlock(&store->map_lock);
+	fill_health(store, status);
+}
+
+void store_counters(struct store *store, struct store_counters *out)
+{
+	*out = (struct store_counters){
+		.reads = atomic_load(&store->count.reads),
+		.read_bytes = atomic_load(&store->count.read_bytes),
+		.base_read_bytes = atomic_load(&store->count.base_read_bytes),
+		.writes = atomic_load(&store->count.writes),
+		.write_bytes = atomic_load(&store->count.write_bytes),
+		.stored_bytes = atomic_load(&store->count.stored_bytes),
+		.zero_bytes = atomic_load(&store->count.zero_bytes),
+		.syncs = atomic_load(&store->count.syncs),
+		.flushes = log_flush_count(store->log),
+		.sync_ns = log_flush_ns(store->log),
+		.window_loads = atomic_load(&store->count.window_loads),
+		.window_hits = atomic_load(&store->count.window_hits),
+		.checkpoints = atomic_load(&store->count.checkpoints),
+		.checkpoint_ns = atomic_load(&store->count.checkpoint_ns),
+		.moved_bytes = atomic_load(&store->count.moved_bytes),
+		.punched_bytes = atomic_load(&store->count.punched_bytes),
+		.checksum_errors = atomic_load(&store->count.checksum_errors),
+	};
+}
+
+void store_get_config(struct store *store, struct store_config *out_config)
+{
+	mutex_lock(&store->worker_lock);
+	*out_config = store->config;
+	mutex_unlock(&store->worker_lock);
+}
+
+int store_write_config(int directory_fd, const struct store_config *config)
+{
+	AUTO_FREE char *text = config_format(config);
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	if (!text)
+		return -ENOMEM;
+	fd = io_open_own(directory_fd, "store.conf.tmp",
+			 O_RDWR | O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return fd;
+	rc = io_write_all(fd, text, strlen(text), 0);
+	if (rc < 0)
+		return rc;
+	if (fsync(fd) < 0 ||
+	    renameat(directory_fd, "store.conf.tmp", directory_fd,
+		     "store.conf") < 0 ||
+	    fsync(directory_fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int store_configure(struct store *store, const struct store_config *config,
+		    struct failure *failure)
+{
+	int rc = store_write_config(store->directory_fd, config);
+
+	if (rc < 0)
+		return failure_errno(failure, rc, store->path,
+				     "can't write store.conf");
+	mutex_lock(&store->worker_lock);
+	store->config = *config;
+	mutex_unlock(&store->worker_lock);
+	return 0;
+}
