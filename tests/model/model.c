@@ -17,47 +17,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "file.h"
-#include "history.h"
 #include "logging.h"
-#include "space.h"
-#include "store.h"
+#include "model.h"
 
-enum {
-	SIZE_MAX_BYTES = 5 << 20,
-	BASE_BYTES = (3 << 20) + 1234,
-	BRANCHES_MAX = 6,
-	SNAPSHOTS_MAX = 24,
-	IO_MAX_BYTES = 300000,
-};
-
-struct image {
-	uint8_t *data;
-	size_t size;
-};
-
-struct model_branch {
-	bool live;
-	char name[32];
-	struct image image;
-};
-
-struct model_snapshot {
-	bool live, trash;
-	uint32_t id;
-	char name[STORE_NAME_BYTES_MAX + 1];
-	int branch;
-	struct image image;
-};
-
-static struct model_branch branches[BRANCHES_MAX];
-static struct model_snapshot snapshots[SNAPSHOTS_MAX];
-static struct store *store;
+struct model_branch branches[BRANCHES_MAX];
+struct model_snapshot snapshots[SNAPSHOTS_MAX];
+struct store *store;
 static char directory[64], store_path[128], base_path[128];
-static uint64_t random_state, names;
+static uint64_t random_state;
 static uint8_t *buffer, *base_bytes;
 static uint64_t counts[16];
-static const struct actor actor;
+const struct actor actor;
 
 static uint64_t next_random(void)
 {
@@ -67,25 +37,14 @@ static uint64_t next_random(void)
 	return random_state;
 }
 
-static uint64_t below(uint64_t limit)
+uint64_t below(uint64_t limit)
 {
 	return limit ? next_random() % limit : 0;
 }
 
-#define CHECK(expression)                                                    \
-	do {                                                                 \
-		if (!(expression)) {                                         \
-			fprintf(stderr, "model: line %d: %s\n", __LINE__,    \
-				#expression);                                \
-			fprintf(stderr, "failure: %s: %s\n", failure.object, \
-				failure.message);                            \
-			abort();                                             \
-		}                                                            \
-	} while (0)
+struct failure failure;
 
-static struct failure failure;
-
-static void copy_image(struct image *to, const struct image *from)
+void copy_image(struct image *to, const struct image *from)
 {
 	if (!to->data)
 		to->data = malloc(SIZE_MAX_BYTES);
@@ -93,7 +52,7 @@ static void copy_image(struct image *to, const struct image *from)
 	to->size = from->size;
 }
 
-static struct view *open_branch(int nr)
+struct view *open_branch(int nr)
 {
 	struct view *view;
 
@@ -102,7 +61,7 @@ static struct view *open_branch(int nr)
 	return view;
 }
 
-static int pick_branch(void)
+int pick_branch(void)
 {
 	int nr;
 
@@ -112,7 +71,7 @@ static int pick_branch(void)
 	return nr;
 }
 
-static int pick_snapshot(void)
+int pick_snapshot(void)
 {
 	int tries, nr;
 
@@ -158,8 +117,8 @@ static void random_range(size_t size, size_t *offset, size_t *len)
 		*len = SIZE_MAX_BYTES - *offset;
 }
 
-static void compare(struct file *file, const struct image *image, size_t offset,
-		    size_t len)
+void compare(struct file *file, const struct image *image, size_t offset,
+	     size_t len)
 {
 	size_t got, i,
 		want = offset >= image->size	  ? 0 :
@@ -261,146 +220,6 @@ static void do_seek(int nr)
 	view_put(view);
 }
 
-static int new_snapshot_slot(void)
-{
-	int nr;
-
-	for (nr = 0; nr < SNAPSHOTS_MAX; nr++)
-		if (!snapshots[nr].live && !snapshots[nr].trash)
-			return nr;
-	return -1;
-}
-
-static void do_snapshot(int branch)
-{
-	int nr = new_snapshot_slot();
-	struct snapshot_info info;
-
-	if (nr < 0)
-		return;
-	snprintf(snapshots[nr].name, sizeof(snapshots[nr].name), "s%" PRIu64,
-		 ++names);
-	CHECK(history_snapshot(store, branches[branch].name, snapshots[nr].name,
-			       "note", SNAPSHOT_KIND_MANUAL, &actor, &info,
-			       &failure) == 0);
-	snapshots[nr].live = true;
-	snapshots[nr].id = info.id;
-	snapshots[nr].branch = branch;
-	copy_image(&snapshots[nr].image, &branches[branch].image);
-}
-
-static void adopt_kept(const struct rollback_result *result, int branch)
-{
-	int nr = new_snapshot_slot();
-
-	if (!result->kept)
-		return;
-	if (nr < 0) {
-		CHECK(history_delete_snapshot(store, result->kept_as.id, true,
-					      &actor, &failure) == 0);
-		return;
-	}
-	snapshots[nr].live = true;
-	snapshots[nr].id = result->kept_as.id;
-	snapshots[nr].branch = branch;
-	snprintf(snapshots[nr].name, sizeof(snapshots[nr].name), "%s",
-		 result->kept_as.name);
-	copy_image(&snapshots[nr].image, &branches[branch].image);
-}
-
-static void do_rollback(int branch)
-{
-	int nr = pick_snapshot();
-	struct view *view = below(2) ? open_branch(branch) : NULL;
-	struct rollback_result result;
-
-	if (nr >= 0) {
-		CHECK(history_rollback(store, branches[branch].name,
-				       snapshots[nr].id, NULL, &actor, &result,
-				       &failure) == 0);
-		adopt_kept(&result, branch);
-		copy_image(&branches[branch].image, &snapshots[nr].image);
-	}
-	if (view) {
-		compare(view_image(view), &branches[branch].image, 0, 100000);
-		view_put(view);
-	}
-}
-
-static void do_undo_rollback(int branch)
-{
-	int nr = pick_snapshot();
-	struct rollback_result result;
-	struct undo_result undo;
-	struct image before = { 0 };
-
-	if (nr < 0)
-		return;
-	copy_image(&before, &branches[branch].image);
-	CHECK(history_rollback(store, branches[branch].name, snapshots[nr].id,
-			       NULL, &actor, &result, &failure) == 0);
-	if (result.kept) {
-		CHECK(history_undo(store, result.operation_id, false, &actor,
-				   &undo, &failure) == 0);
-		adopt_kept(&result, branch);
-	} else {
-		copy_image(&branches[branch].image, &snapshots[nr].image);
-	}
-	free(before.data);
-}
-
-static void do_clone(int from)
-{
-	int nr, snapshot = below(2) ? pick_snapshot() : -1;
-
-	for (nr = 0; nr < BRANCHES_MAX && branches[nr].live; nr++)
-		;
-	if (nr == BRANCHES_MAX)
-		return;
-	snprintf(branches[nr].name, sizeof(branches[nr].name), "b%" PRIu64,
-		 ++names);
-	CHECK(history_clone(store, branches[from].name,
-			    snapshot < 0 ? 0 : snapshots[snapshot].id,
-			    branches[nr].name, &actor, NULL, &failure) == 0);
-	branches[nr].live = true;
-	copy_image(&branches[nr].image, snapshot < 0 ?
-						&branches[from].image :
-						&snapshots[snapshot].image);
-}
-
-static void do_delete_snapshot(void)
-{
-	int nr = pick_snapshot();
-	struct undo_result undo;
-
-	if (nr < 0)
-		return;
-	CHECK(history_delete_snapshot(store, snapshots[nr].id, below(2), &actor,
-				      &failure) == 0);
-	snapshots[nr].live = false;
-	if (below(4) == 0 &&
-	    history_undo(store, 0, false, &actor, &undo, NULL) == 0 &&
-	    undo.undone.kind == OPERATION_SNAPSHOT_DELETE)
-		snapshots[nr].live = true;
-}
-
-static void do_delete_branch(void)
-{
-	int nr = pick_branch(), i, live = 0;
-
-	for (i = 0; i < BRANCHES_MAX; i++)
-		live += branches[i].live;
-	if (live < 2)
-		return;
-	for (i = 0; i < SNAPSHOTS_MAX; i++)
-		if (snapshots[i].live && snapshots[i].branch == nr)
-			return;
-	if (history_delete_branch(store, branches[nr].name, true, &actor,
-				  &failure) == 0)
-		branches[nr].live = false;
-	memset(&failure, 0, sizeof(failure));
-}
-
 static void set_config(void)
 {
 	struct store_config config;
@@ -428,17 +247,15 @@ static void do_reopen(bool abandon)
 static void do_upkeep(void)
 {
 	struct compact_result compact;
-	struct gc_result gc;
 
 	if (below(2))
-		CHECK(space_gc(store, 0, false, &actor, NULL, NULL, &gc,
-			       &failure) == 0);
+		do_gc(below(2) ? 0 : INT64_MAX / 2);
 	else
 		CHECK(space_compact(store, (unsigned)below(60), false, NULL,
 				    NULL, &compact, &failure) == 0);
 }
 
-static void check_everything(void)
+void check_everything(void)
 {
 	struct view *view;
 	int nr;
@@ -451,7 +268,7 @@ static void check_everything(void)
 		view_put(view);
 	}
 	for (nr = 0; nr < SNAPSHOTS_MAX; nr++) {
-		if (!snapshots[nr].live)
+		if (!snapshots[nr].live && !snapshots[nr].trash)
 			continue;
 		CHECK(view_open_snapshot(store, snapshots[nr].id, &view,
 					 &failure) == 0);
@@ -482,8 +299,10 @@ static void step(void)
 		do_undo_rollback(pick_branch());
 	else if (dice < 966)
 		do_clone(pick_branch());
-	else if (dice < 986)
+	else if (dice < 984)
 		do_delete_snapshot();
+	else if (dice < 986)
+		do_undelete_snapshot();
 	else if (dice < 991)
 		do_delete_branch();
 	else if (dice < 993)
@@ -575,6 +394,7 @@ int main(int argc, char **argv)
 	check_everything();
 	do_reopen(false);
 	check_everything();
+	keep_one_branch();
 	CHECK(store_close(store) == 0);
 	remove_all();
 	printf("model: seed %" PRIu64 ", %" PRIu64 " operations: equal\n", seed,

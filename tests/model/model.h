@@ -1,0 +1,77 @@
+/* What the model and its operations share. */
+#pragma once
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "file.h"
+#include "history.h"
+#include "space.h"
+#include "store.h"
+
+enum {
+	SIZE_MAX_BYTES = 5 << 20,
+	BASE_BYTES = (3 << 20) + 1234,
+	BRANCHES_MAX = 6,
+	SNAPSHOTS_MAX = 24,
+	IO_MAX_BYTES = 300000,
+};
+
+struct image {
+	uint8_t *data;
+	size_t size;
+};
+
+struct model_branch {
+	bool live;
+	char name[32];
+	struct image image;
+};
+
+struct model_snapshot {
+	bool live, trash;
+	uint32_t id;
+	uint64_t operation; /* that put it into the trash */
+	char name[STORE_NAME_BYTES_MAX + 1];
+	int branch;
+	struct image image;
+};
+
+#define CHECK(expression)                                                    \
+	do {                                                                 \
+		if (!(expression)) {                                         \
+			fprintf(stderr, "model: line %d: %s\n", __LINE__,    \
+				#expression);                                \
+			fprintf(stderr, "failure: %s: %s\n", failure.object, \
+				failure.message);                            \
+			abort();                                             \
+		}                                                            \
+	} while (0)
+
+extern struct model_branch branches[BRANCHES_MAX];
+extern struct model_snapshot snapshots[SNAPSHOTS_MAX];
+extern struct store *store;
+extern const struct actor actor;
+extern struct failure failure;
+
+uint64_t below(uint64_t limit);
+void copy_image(struct image *to, const struct image *from);
+struct view *open_branch(int nr);
+int pick_branch(void);
+int pick_snapshot(void);
+void compare(struct file *file, const struct image *image, size_t offset,
+	     size_t len);
+void check_everything(void);
+
+/* Operations on history; they pick what they work on. */
+void do_snapshot(int branch);
+void do_rollback(int branch);
+void do_undo_rollback(int branch);
+void do_clone(int from);
+void do_delete_snapshot(void);
+void do_undelete_snapshot(void);
+void do_delete_branch(void);
+/* Ends with a look at the space: every block has a user. */
+void do_gc(int64_t min_age_ns);
+void keep_one_branch(void);
