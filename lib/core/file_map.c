@@ -227,8 +227,7 @@ int file_apply_zero_locked(struct file *file, uint64_t first_block,
 	return 0;
 }
 
-/* The next window at or after number that may hold anything. */
-static int next_window(struct file *file, uint64_t number, uint64_t *out_number)
+int file_next_window(struct file *file, uint64_t number, uint64_t *out_number)
 {
 	struct store *store = file->view->store;
 	uint64_t found = UINT64_MAX;
@@ -264,7 +263,7 @@ static int cut_slots(struct file *file, uint64_t first_block)
 	struct store *store = file->view->store;
 	int rc;
 
-	while ((rc = next_window(file, number, &number)) == 0) {
+	while ((rc = file_next_window(file, number, &number)) == 0) {
 		unsigned begin =
 			number == first_block / WINDOW_BLOCKS ?
 				(unsigned)(first_block % WINDOW_BLOCKS) :

@@ -192,6 +192,10 @@ NODISCARD int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
 void file_apply_attributes_locked(struct file *file,
 				  const struct attributes_record *attributes)
 	REQUIRES(file->view->store->order_lock);
+/* The next window at or after number of which there is any version, in this
+ * view or another. -ENOENT. */
+NODISCARD int file_next_window(struct file *file, uint64_t number,
+			       uint64_t *out_number);
 void file_touch_locked(struct file *file)
 	REQUIRES(file->view->store->order_lock);
 
