@@ -296,7 +296,7 @@ struct line_path *graph_path(const struct graph *graph, uint32_t line_id,
 
 void graph_refresh(struct graph *graph)
 {
-	struct line *line, *parent;
+	struct line *line = NULL, *parent;
 	size_t i;
 
 	for (i = 0; i < graph->line_count; i++)
@@ -305,7 +305,8 @@ void graph_refresh(struct graph *graph)
 	for (i = 0; i < graph->snapshot_count; i++) {
 		const struct snapshot_row *row = &graph->snapshots[i]->row;
 
-		line = graph_line(graph, row->line);
+		if (!line || line->row.id != row->line) /* often the same */
+			line = graph_line(graph, row->line);
 		if (line && row->state != SNAPSHOT_STATE_DELETING)
 			line->viewer_count++;
 	}

@@ -1,35 +1,39 @@
 /* Operations on branches: rollback, clone, delete, rename, resize. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "history_impl.h"
 
-/* Also by one in the trash: that must be able to come back. */
-static bool name_taken(const struct graph *graph, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < graph->snapshot_count; i++)
-		if (strcmp(graph->snapshots[i]->row.name, name) == 0)
-			return true;
-	return false;
-}
-
-/* rollback-20261121-003912, made unique. */
+/* rollback-20261121-003912, and -2, -3, ... for more of them in a second.
+ * Those in the trash count: they must be able to come back. */
 static void kept_name(const struct graph *graph, char *name, size_t name_bytes)
 {
 	time_t now = time(NULL);
+	unsigned long taken = 0, n;
+	size_t stamp_bytes, i;
 	char stamp[32];
-	unsigned n = 1;
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "rollback-%Y%m%d-%H%M%S", &tm);
-	snprintf(name, name_bytes, "%s", stamp);
-	while (name_taken(graph, name))
-		snprintf(name, name_bytes, "%s-%u", stamp, ++n);
+	stamp_bytes =
+		strftime(stamp, sizeof(stamp), "rollback-%Y%m%d-%H%M%S", &tm);
+	for (i = 0; i < graph->snapshot_count; i++) {
+		const char *other = graph->snapshots[i]->row.name;
+
+		if (strncmp(other, stamp, stamp_bytes) != 0)
+			continue;
+		n = other[stamp_bytes] == '-' ?
+			    strtoul(other + stamp_bytes + 1, NULL, 10) :
+			    1;
+		taken = n > taken ? n : taken;
+	}
+	if (taken)
+		snprintf(name, name_bytes, "%s-%lu", stamp, taken + 1);
+	else
+		snprintf(name, name_bytes, "%s", stamp);
 }
 
 static int rollback_locked(struct store *store, const char *branch_name,
