@@ -5,6 +5,8 @@
 #include "command.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +64,46 @@ static int call_here(struct cli *cli, const struct target *target,
 	return rc;
 }
 
+int cli_cant_reach(struct cli *cli, const char *store, int rc)
+{
+	struct failure *failure = &cli->failure;
+	struct stat st;
+
+	if (rc != -EACCES || stat(store, &st) < 0)
+		return failure_errno(failure, rc, store,
+				     "can't reach its daemon");
+	if (st.st_uid != geteuid()) {
+		failure_set(failure, FAILURE_FAILED, store,
+			    "the store belongs to uid %u", (unsigned)st.st_uid);
+		failure_hint(failure, "run cowd as its owner");
+	} else {
+		failure_set(failure, FAILURE_FAILED, store,
+			    "its control socket belongs to somebody else");
+		failure_hint(failure,
+			     "if no daemon of the store runs: rm %s/cowd.sock",
+			     store);
+	}
+	return rc;
+}
+
+int cli_not_in_store(struct cli *cli, const char *path)
+{
+	AUTO_FREE char *copy = strdup(path);
+	AUTO_FREE char *above = copy ? realpath(dirname(copy), NULL) : NULL;
+	char name[PATH_MAX + 16];
+	char *slash;
+
+	while (above && *above) {
+		snprintf(name, sizeof(name), "%s/index.db", above);
+		if (access(name, F_OK) == 0)
+			return failure_set(&cli->failure, FAILURE_USAGE, path,
+					   "lies inside the store %s", above);
+		slash = strrchr(above, '/');
+		*slash = '\0';
+	}
+	return 0;
+}
+
 static int call_once(struct cli *cli, const struct target *target,
 		     const char *method, json_t *params, bool *out_opened,
 		     json_t **out_result)
@@ -80,8 +122,7 @@ static int call_once(struct cli *cli, const struct target *target,
 		rc = call_here(cli, target, method, params, &progress,
 			       out_result, out_opened);
 	} else {
-		rc = failure_errno(&cli->failure, rc, target->store,
-				   "can't reach its daemon");
+		rc = cli_cant_reach(cli, target->store, rc);
 	}
 	progress_fini(&progress);
 	return rc;
@@ -155,9 +196,17 @@ int cli_target(struct cli *cli, unsigned index, struct target *out_target)
 	int rc = target_parse(text, default_store(cli), out_target,
 			      &cli->failure);
 
-	if (rc < 0 && !*text)
-		failure_hint(&cli->failure, "cowd %s %s", cli->command->name,
-			     cli->command->synopsis);
+	if (rc < 0 && !*text) {
+		memset(&cli->failure, 0, sizeof(cli->failure));
+		failure_set(&cli->failure, FAILURE_USAGE, NULL,
+			    cli->argument_count ? "no store is named, or an "
+						  "argument is missing" :
+						  "no store is named");
+		failure_hint(&cli->failure,
+			     "cowd %s %s; --store or COWD_STORE may name the "
+			     "store",
+			     cli->command->name, cli->command->synopsis);
+	}
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "command.h"
@@ -32,7 +33,7 @@ int daemon_call(struct cli *cli, const char *store, const char *method,
 {
 	int fd, rc = control_connect(store, &fd);
 
-	if (rc == -ECONNREFUSED)
+	if (rc == -ECONNREFUSED || rc == -ENOTDIR)
 		rc = -ENOENT;
 	if (rc == 0 && params) {
 		rc = control_call(fd, method, params, NULL, NULL, out_result,
@@ -45,8 +46,7 @@ int daemon_call(struct cli *cli, const char *store, const char *method,
 		rc = failure_set(&cli->failure, FAILURE_USAGE, NULL,
 				 "a name is no valid UTF-8");
 	} else if (rc != -ENOENT) {
-		failure_errno(&cli->failure, rc, store,
-			      "can't reach its daemon");
+		cli_cant_reach(cli, store, rc);
 	}
 	json_decref(params);
 	return rc;
@@ -62,9 +62,13 @@ int find_mountpoint(struct cli *cli, const char *text, char *path)
 		return 0;
 	rc = -errno;
 	if (rc != -ENOTCONN || !parent || !name ||
-	    !realpath(dirname(parent), above))
-		return failure_errno(&cli->failure, rc, text,
-				     "can't use it as a mountpoint");
+	    !realpath(dirname(parent), above)) {
+		failure_errno(&cli->failure, rc, text,
+			      "can't use it as a mountpoint");
+		if (rc == -ENOENT)
+			failure_hint(&cli->failure, "mkdir -p %s", text);
+		return rc;
+	}
 	if (snprintf(path, PATH_MAX, "%s/%s",
 		     strcmp(above, "/") == 0 ? "" : above,
 		     basename(name)) >= PATH_MAX)
@@ -158,6 +162,25 @@ static int say_mounted(struct cli *cli, const struct target *target,
 	return 0;
 }
 
+/* A mount of a dead daemon makes way; one that lives is not mounted over. */
+static int check_mounted(struct cli *cli, const char *mountpoint)
+{
+	const char *options = option_value(cli, OPTION_MOUNT_OPTIONS);
+	char source[PATH_MAX + 600];
+	struct statvfs st; /* never from a cache, as stat() may be */
+
+	if (!mount_source(mountpoint, source, sizeof(source)))
+		return 0;
+	if (statvfs(mountpoint, &st) < 0 && errno == ENOTCONN)
+		return umount_stale(cli, mountpoint);
+	if (options && strstr(options, "nonempty"))
+		return 0;
+	failure_set(&cli->failure, FAILURE_BUSY, mountpoint,
+		    "%s is mounted here already", source);
+	failure_hint(&cli->failure, "cowd umount %s", mountpoint);
+	return -EBUSY;
+}
+
 static int mount_target(struct cli *cli, const struct target *target,
 			const char *mountpoint)
 {
@@ -171,7 +194,10 @@ static int mount_target(struct cli *cli, const struct target *target,
 		.foreground = option_given(cli, OPTION_FOREGROUND),
 	};
 	struct failure *failure = &cli->failure;
-	int rc = mount_somehow(cli, &params);
+	int rc = check_mounted(cli, mountpoint);
+
+	if (rc == 0)
+		rc = mount_somehow(cli, &params);
 
 	if (rc < 0 && (!failure->object[0] ||
 		       strcmp(failure->object, target->branch) == 0 ||

@@ -1,8 +1,6 @@
 /* cowd create, status, config ..., version, help. */
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +35,12 @@ static int create_params(struct cli *cli, const struct target *target,
 				      "--size SIZE for an empty one");
 		return -EINVAL;
 	}
+	if (params->base_path && !*params->base_path)
+		return failure_set(failure, FAILURE_USAGE, "--base",
+				   "the path is empty");
+	if (option_value(cli, OPTION_BRANCH) && target->branch[0])
+		return failure_set(failure, FAILURE_USAGE, target->text,
+				   "names the branch, and so does --branch");
 	if (base_id && !params->full_hash && strcmp(base_id, "quick") != 0)
 		return failure_set(failure, FAILURE_USAGE, base_id,
 				   "--base-id is quick or full");
@@ -48,26 +52,6 @@ static int create_params(struct cli *cli, const struct target *target,
 	if (rc == 0 && compress)
 		rc = config_set(&params->config, "compress", compress, failure);
 	return rc;
-}
-
-/* A store would be lost among another one's files. */
-static int check_place(struct cli *cli, const char *path)
-{
-	AUTO_FREE char *copy = strdup(path);
-	AUTO_FREE char *above = copy ? realpath(dirname(copy), NULL) : NULL;
-	char name[PATH_MAX + 16];
-	char *slash;
-
-	while (above && *above) {
-		snprintf(name, sizeof(name), "%s/index.db", above);
-		if (access(name, F_OK) == 0)
-			return failure_set(&cli->failure, FAILURE_USAGE, path,
-					   "lies inside another store, %s",
-					   above);
-		slash = strrchr(above, '/');
-		*slash = '\0';
-	}
-	return 0;
 }
 
 static const char *const compress_modes[] = { "idle", "inline", "off" };
@@ -172,11 +156,16 @@ int cmd_create(struct cli *cli)
 	if (rc == 0)
 		rc = create_params(cli, &target, &params);
 	if (rc == 0)
-		rc = check_place(cli, target.store);
+		rc = cli_not_in_store(cli, target.store);
+	if (rc == 0 && params.base_path)
+		rc = cli_not_in_store(cli, params.base_path);
 	if (rc == 0 && option_given(cli, OPTION_DRY_RUN))
 		return create_dry(cli, &params);
 	if (rc == 0)
 		rc = store_create(&params, &cli->failure);
+	if (rc < 0 && !cli->failure.object[0])
+		snprintf(cli->failure.object, sizeof(cli->failure.object),
+			 "%.500s", target.text);
 	if (rc == 0)
 		rc = call_method(cli, &target, "status", json_object(),
 				 &status);

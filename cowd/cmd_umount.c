@@ -40,8 +40,7 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The source of the topmost cowd mount on path; false: there is none. */
-static bool mount_source(const char *path, char *source, size_t source_bytes)
+bool mount_source(const char *path, char *source, size_t source_bytes)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	AUTO_FREE char *line = NULL;
@@ -73,8 +72,8 @@ static bool mount_source(const char *path, char *source, size_t source_bytes)
 	return found;
 }
 
-/* A mount whose daemon is dead: only the kernel can end it. */
-static int umount_stale(struct cli *cli, const char *mountpoint)
+/* Only the kernel can end it. */
+int umount_stale(struct cli *cli, const char *mountpoint)
 {
 	bool lazy = option_given(cli, OPTION_LAZY);
 	int status = 0;
@@ -221,7 +220,7 @@ static int umount_any(struct cli *cli, struct target *target, json_t *done,
 	if (rc < 0)
 		return rc;
 	snprintf(store, sizeof(store), "%s/index.db", target->store);
-	if (is_path && access(store, F_OK) != 0)
+	if (is_path && access(store, F_OK) != 0 && errno != EACCES)
 		return failure_set(&cli->failure, FAILURE_FAILED, text,
 				   "is not mounted by cowd, and no store");
 	return umount_target(cli, target, done, out_left);

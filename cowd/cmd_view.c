@@ -116,7 +116,8 @@ static int diff_sides(struct cli *cli, struct target *target, json_t *params)
 	    strcmp(cli->arguments[1], "base") == 0) {
 		failure_set(&cli->failure, FAILURE_USAGE, NULL,
 			    "base can only be the first side");
-		failure_hint(&cli->failure, "cowd diff base %s", a);
+		failure_hint(&cli->failure, "cowd diff base %s",
+			     from_base ? "TARGET" : a);
 		return -EINVAL;
 	}
 	if (rc == 0)
@@ -198,13 +199,13 @@ static int diff_pages(struct cli *cli, const struct target *target,
 		     !option_given(cli, OPTION_QUIET);
 	int rc;
 
-	if (lists && !option_given(cli, OPTION_NO_HEADING))
-		printf("%-12s  %8s  %s\n", "OFFSET", "LENGTH", "KIND");
 	do {
 		rc = call_method(cli, target, "diff", json_copy(params), &page);
 		if (rc < 0)
 			break;
 		add_summary(sum, json_object_get(page, "summary"));
+		if (lists && !all && !option_given(cli, OPTION_NO_HEADING))
+			printf("%-12s  %8s  %s\n", "OFFSET", "LENGTH", "KIND");
 		if (lists)
 			print_extents(cli, json_object_get(page, "extents"));
 		if (cli_is_json(cli) && all)
@@ -281,6 +282,8 @@ int cmd_export(struct cli *cli)
 	if (rc == 0 && !path)
 		rc = failure_errno(&cli->failure, -ENOMEM, NULL,
 				   "can't export");
+	if (rc == 0)
+		rc = cli_not_in_store(cli, path);
 	if (rc == 0)
 		rc = call_method(
 			cli, &target, "export",

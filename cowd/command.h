@@ -93,6 +93,11 @@ bool cli_is_json(const struct cli *cli);
 /* With --json, prints the result and returns true. */
 bool cli_print_json(const struct cli *cli, const json_t *result);
 
+/* Sets the failure of a control_connect that returned rc; returns it. */
+int cli_cant_reach(struct cli *cli, const char *store, int rc);
+/* Usage failure when path, or what will be there, lies inside a store. */
+NODISCARD int cli_not_in_store(struct cli *cli, const char *path);
+
 /*
  * cmd_mount.c: a call to the store's daemon; -ENOENT without a failure when
  * none runs. Takes the reference of params.
@@ -102,6 +107,10 @@ NODISCARD int daemon_call(struct cli *cli, const char *store,
 			  json_t **out_result);
 /* As realpath (path: PATH_MAX), also for one whose daemon died. */
 NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);
+/* cmd_umount.c: the source of the topmost cowd mount on path; false: none. */
+bool mount_source(const char *path, char *source, size_t source_bytes);
+/* Ends a mount whose daemon is dead. */
+NODISCARD int umount_stale(struct cli *cli, const char *mountpoint);
 /* Reports the failure as the options ask; the exit code. */
 int cli_report(const struct cli *cli);
 

@@ -126,9 +126,16 @@ static int take_lock(struct store *store, struct failure *failure)
 
 	store->lock_fd =
 		io_open_own(store->directory_fd, "lock", O_RDWR | O_CREAT);
-	if (store->lock_fd < 0)
-		return failure_errno(failure, store->lock_fd, store->path,
-				     "can't open the store's lock file");
+	if (store->lock_fd < 0) {
+		failure_errno(failure, store->lock_fd, store->path,
+			      "can't open the store's lock file");
+		if (store->lock_fd == -EROFS)
+			failure_hint(failure,
+				     "a store must be written to even to read "
+				     "it: remount its file system rw, or copy "
+				     "it: cp -a --sparse=always");
+		return store->lock_fd;
+	}
 	if (fcntl(store->lock_fd, F_OFD_SETLK, &lock) < 0) {
 		rc = -errno;
 		if (rc != -EAGAIN && rc != -EACCES)

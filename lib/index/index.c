@@ -300,12 +300,12 @@ static int open_failure(const char *directory, sqlite3 *connection, int rc,
 	return rc;
 }
 
-static int newer(const char *directory, long long format,
+static int newer(const char *directory, const char *what, int64_t value,
 		 struct failure *failure)
 {
 	int rc = failure_set(failure, FAILURE_UNSUPPORTED, directory,
-			     "was written by a newer cowd (format %lld)",
-			     format);
+			     "was written by a newer cowd (%s %lld)", what,
+			     (unsigned long long)value);
 
 	failure_hint(failure, "use a newer cowd");
 	return rc;
@@ -339,7 +339,7 @@ static int check_header(const char *directory, sqlite3 *connection,
 		return corrupt(directory, "index.db is not an index of cowd",
 			       failure);
 	if (version > FORMAT_VERSION)
-		return newer(directory, version, failure);
+		return newer(directory, "format", version, failure);
 	if (version < FORMAT_VERSION)
 		return corrupt(directory, "index.db has no valid version",
 			       failure);
@@ -414,7 +414,7 @@ static int check_schema(const char *directory, sqlite3 *connection,
 	if (rc < 0)
 		return open_failure(directory, connection, rc, failure);
 	if (features != 0)
-		return newer(directory, FORMAT_VERSION, failure);
+		return newer(directory, "feature bits", features, failure);
 	if (!found.all)
 		return corrupt(directory,
 			       "the index has a schema that is not cowd's",

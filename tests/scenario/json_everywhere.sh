@@ -8,20 +8,17 @@ cd "$WORK"
 
 make_base $((1 << 20))
 : >used
-# valid SCHEMA COMMAND...: exits with 0, one JSON document.
 valid() {
-	local schema=$1
-	shift
+	local schema=$1 && shift
 	echo "$* " >>used
 	cowd "$@" --json >out 2>err || fail "$*: $(cat err)"
 	[ "$(json 'd["schema"]' <out)" = "cowd/$schema/1" ] ||
 		fail "$*: $(head -c 300 out)"
 }
 state() { cowd log -N 1000 --json s.cowd 2>/dev/null || true; }
-# dry SCHEMA COMMAND...: -n, checked; then for real.
+# valid, dry SCHEMA COMMAND...: exits with 0, one document; -n before.
 dry() {
-	local schema=$1 before after
-	shift
+	local schema=$1 before after && shift
 	before=$(state)
 	valid "$schema" "$@" -n
 	[ "$(json 'd["dry_run"]' <out)" = True ] || fail "$* -n: $(cat out)"
@@ -53,10 +50,9 @@ dry branch-delete branch delete s.cowd:c2
 put y 5000 "$(image m)"
 dry rollback rollback s.cowd@aa
 dry undo undo s.cowd
-valid log log s.cowd
-valid status status s.cowd
-valid df df s.cowd
-valid tree tree s.cowd
+for command in log status df tree stats; do
+	valid $command $command s.cowd
+done
 valid diff diff s.cowd@aa
 valid diff diff --stat base s.cowd
 dry export export s.cowd@aa out.img
@@ -64,7 +60,6 @@ dry snapshot-delete snapshot delete s.cowd@aa
 dry snapshot-prune snapshot prune s.cowd --all --keep-last 1
 dry gc gc s.cowd
 dry compact compact s.cowd
-valid stats stats s.cowd
 valid config-get config get s.cowd compress
 dry config-set config set s.cowd compress=inline
 valid config-show config show s.cowd
