@@ -6,10 +6,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -181,6 +184,20 @@ static int check_mounted(struct cli *cli, const char *mountpoint)
 	return -EBUSY;
 }
 
+/*
+ * A place that systemd mounts on first use: to look into it, which tells
+ * whether it is empty, would wait for the very mount that is being made.
+ * O_PATH (without O_DIRECTORY) does not set it off.
+ */
+static bool is_automount(const char *mountpoint)
+{
+	AUTO_CLOSE int fd = open(mountpoint, O_PATH | O_CLOEXEC);
+	struct statfs fs;
+
+	return fd >= 0 && fstatfs(fd, &fs) == 0 &&
+	       fs.f_type == AUTOFS_SUPER_MAGIC;
+}
+
 static int mount_target(struct cli *cli, const struct target *target,
 			const char *mountpoint)
 {
@@ -194,8 +211,16 @@ static int mount_target(struct cli *cli, const struct target *target,
 		.foreground = option_given(cli, OPTION_FOREGROUND),
 	};
 	struct failure *failure = &cli->failure;
+	AUTO_FREE char *options = NULL;
 	int rc = check_mounted(cli, mountpoint);
 
+	if (rc == 0 && is_automount(mountpoint)) {
+		if (asprintf(&options, "%s%snonempty",
+			     params.options ? params.options : "",
+			     params.options ? "," : "") < 0)
+			return -ENOMEM;
+		params.options = options;
+	}
 	if (rc == 0)
 		rc = mount_somehow(cli, &params);
 
