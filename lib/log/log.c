@@ -80,7 +80,7 @@ int log_open(const struct log_params *params,
 	log->params = *params;
 	log->position = *position;
 	log->known_segment_max = position->tail_segment;
-	log->synced_segment = position->segment;
+	log->unsynced_segment = position->segment;
 	log->appended_lsn = position->next_lsn - 1;
 	log->durable_lsn = position->next_lsn - 1;
 	mutex_init(&log->lock);
@@ -105,6 +105,18 @@ void log_close(struct log *log)
 	mutex_fini(&log->fd_lock);
 	pthread_cond_destroy(&log->sync_done);
 	free(log);
+}
+
+void log_mark_unsynced(struct log *log, uint32_t segment)
+{
+	uint32_t first =
+		__atomic_load_n(&log->unsynced_segment, __ATOMIC_RELAXED);
+
+	while (segment < first &&
+	       !__atomic_compare_exchange_n(&log->unsynced_segment, &first,
+					    segment, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
 }
 
 struct record_place log_place(const struct log *log,
@@ -189,7 +201,16 @@ static int write_at(struct log *log, uint32_t segment, uint32_t block,
 	rc = io_write_all(fd.fd, bytes, len_bytes,
 			  (uint64_t)block * FORMAT_BLOCK_BYTES + offset);
 	log_fd_put(log, fd);
+	log_mark_unsynced(log, segment);
 	return rc;
+}
+
+/* How far behind the record what is known durable lies. */
+static uint32_t unsynced_at(struct log *log, uint64_t lsn)
+{
+	uint64_t unsynced = lsn - log_durable_lsn(log);
+
+	return unsynced > UINT32_MAX ? UINT32_MAX : (uint32_t)unsynced;
 }
 
 /*
@@ -235,6 +256,7 @@ static int next_block_locked(struct log *log, uint32_t epoch)
 		return rc;
 	place = log_place(log, &old);
 	record.lsn = position->next_lsn;
+	record.unsynced = unsynced_at(log, record.lsn);
 	record.payload = payload;
 	record.payload_bytes = jump_record_encode(at, payload);
 	record_encode(&place, &record, encoded);
@@ -243,6 +265,7 @@ static int next_block_locked(struct log *log, uint32_t epoch)
 	if (rc < 0)
 		return rc;
 	position->next_lsn++;
+	__atomic_store_n(&log->appended_lsn, record.lsn, __ATOMIC_RELEASE);
 	position->epoch = epoch;
 	log->move_to_tail = false;
 	position->segment = at.segment;
@@ -256,7 +279,6 @@ static int append_locked(struct log *log, struct record *record)
 	struct log_position *position = &log->position;
 	size_t total = record_bytes(record->payload_bytes);
 	uint8_t encoded[RECORD_BYTES_MAX];
-	uint64_t durable = log_durable_lsn(log);
 	struct record_place place;
 	int rc;
 
@@ -268,9 +290,7 @@ static int append_locked(struct log *log, struct record *record)
 	}
 	place = log_place(log, position);
 	record->lsn = position->next_lsn;
-	record->unsynced = record->lsn - durable > UINT32_MAX ?
-				   UINT32_MAX :
-				   (uint32_t)(record->lsn - durable);
+	record->unsynced = unsynced_at(log, record->lsn);
 	record_encode(&place, record, encoded);
 	rc = write_at(log, position->segment, position->block, position->offset,
 		      encoded, total);
@@ -343,7 +363,7 @@ static int flush_segments(struct log *log, uint32_t first, uint32_t last)
 
 static void lead_flush(struct log *log) REQUIRES(log->sync_lock)
 {
-	uint32_t first = log->synced_segment, last;
+	uint32_t first, last;
 	int64_t begin = now_ns();
 	uint64_t target;
 	int rc;
@@ -353,6 +373,10 @@ static void lead_flush(struct log *log) REQUIRES(log->sync_lock)
 	mutex_lock(&log->lock);
 	target = log->appended_lsn;
 	last = log->position.tail_segment;
+	/* Whoever wrote to an older segment before said so before appending
+	 * its record: what target needs is in [first, last]. */
+	first = __atomic_exchange_n(&log->unsynced_segment, last,
+				    __ATOMIC_ACQ_REL);
 	mutex_unlock(&log->lock);
 	rc = flush_segments(log, first, last);
 	mutex_lock(&log->sync_lock);
@@ -363,7 +387,6 @@ static void lead_flush(struct log *log) REQUIRES(log->sync_lock)
 		log->failed = log_errno(rc, "flush of segments %u to %u", first,
 					last);
 	} else {
-		log->synced_segment = last;
 		__atomic_store_n(&log->durable_lsn, target,
 				 __ATOMIC_RELEASE); /* I3 */
 	}

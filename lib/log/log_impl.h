@@ -4,7 +4,7 @@
 #include "log.h"
 #include "mutex.h"
 
-enum { LOG_FD_SLOTS = 256, LOG_UNSYNCED_MAX = 64 };
+enum { LOG_FD_SLOTS = 256 };
 
 struct log_fd_slot {
 	uint32_t segment; /* 0: free */
@@ -28,12 +28,14 @@ struct log {
 
 	uint64_t appended_lsn; /* atomic */
 	uint64_t durable_lsn;  /* atomic */
+	/* Oldest segment written to since the flush before, atomic: also one
+	 * that is full already, by who had reserved blocks of it. */
+	uint32_t unsynced_segment;
 
 	struct mutex sync_lock;
 	pthread_cond_t sync_done;
 	bool syncing;
-	int failed;		 /* first failed flush, kept for good */
-	uint32_t synced_segment; /* all before are durable */
+	int failed; /* first failed flush, kept for good */
 	uint64_t flush_count, flush_ns;
 
 	struct mutex fd_lock;
@@ -47,5 +49,7 @@ void log_fd_forget(struct log *log, uint32_t segment);
 /* Creates the file with its header. */
 NODISCARD int log_segment_create(const struct log_params *params,
 				 uint32_t segment, uint64_t first_lsn);
+/* Bytes of it were written, of which no record is appended yet. */
+void log_mark_unsynced(struct log *log, uint32_t segment);
 struct record_place log_place(const struct log *log,
 			      const struct log_position *position);

@@ -43,11 +43,11 @@ static int load_block(struct walker *walker)
 		return rc;
 	if (header.segment != at->segment || header.block != at->block ||
 	    header.epoch < at->epoch)
-		return -EUCLEAN;
+		return -EUCLEAN; /* F-25 */
 	if (walker->any_lsn) {
 		at->next_lsn = header.first_lsn;
 	} else if (at->offset == 0 && header.first_lsn != at->next_lsn) {
-		return -EUCLEAN;
+		return -EUCLEAN; /* F-25 */
 	}
 	at->epoch = header.epoch;
 	if (at->offset == 0)
@@ -81,7 +81,7 @@ static int walker_next(struct walker *walker, struct record *out_record)
 		rc = record_decode(&place, walker->block + at->offset,
 				   FORMAT_BLOCK_BYTES - at->offset, out_record);
 		if (rc == 0 && out_record->lsn != at->next_lsn)
-			rc = -EUCLEAN;
+			rc = -EUCLEAN; /* F-26 */
 		if (rc < 0)
 			goto stay;
 		if (out_record->lsn - out_record->unsynced >
@@ -169,9 +169,11 @@ static bool was_durable(struct log *log, const struct log_position *end,
 }
 
 /* The tail lies behind every block that a record names. */
-static void cover(struct log_position *at, struct location place,
-		  uint32_t blocks)
+static void cover(struct log *log, struct log_position *at,
+		  struct location place, uint32_t blocks)
 {
+	/* Who wrote it may have been killed before the flush. */
+	log_mark_unsynced(log, place.segment);
 	if (place.segment > at->tail_segment) {
 		at->tail_segment = place.segment;
 		at->tail_block = SEGMENT_FIRST_RECORD_BLOCK + 1;
@@ -181,7 +183,8 @@ static void cover(struct log_position *at, struct location place,
 		at->tail_block = place.block + blocks;
 }
 
-static int cover_record(struct log_position *at, const struct record *record)
+static int cover_record(struct log *log, struct log_position *at,
+			const struct record *record)
 {
 	struct extent_record extent;
 	struct move_record move;
@@ -191,11 +194,11 @@ static int cover_record(struct log_position *at, const struct record *record)
 	    record->type == RECORD_TYPE_LZ4) {
 		rc = extent_record_decode(record, &extent);
 		if (rc == 0)
-			cover(at, extent.chunk, extent.stored_blocks);
+			cover(log, at, extent.chunk, extent.stored_blocks);
 	} else if (record->type == RECORD_TYPE_MOVE) {
 		rc = move_record_decode(record, &move);
 		if (rc == 0)
-			cover(at, move.chunk, move.stored_blocks);
+			cover(log, at, move.chunk, move.stored_blocks);
 	}
 	return rc;
 }
@@ -270,8 +273,8 @@ static int visit_all(struct log *log, struct walker *walker, uint64_t durable,
 		at = walker->at;
 		at.tail_segment = before.tail_segment;
 		at.tail_block = before.tail_block;
-		cover(&at, (struct location){ at.segment, at.block }, 1);
-		rc = cover_record(&at, &record);
+		cover(log, &at, (struct location){ at.segment, at.block }, 1);
+		rc = cover_record(log, &at, &record);
 		if (rc < 0)
 			return rc;
 		tell_block(log, &before, &at);
@@ -296,7 +299,8 @@ int log_replay(struct log *log, log_visit *visit, void *context,
 		return rc;
 	end = walker->at;
 	durable = walker->durable_lsn;
-	if (end.next_lsn <= durable || was_durable(log, &end, end.next_lsn)) {
+	if (end.next_lsn <= durable ||
+	    was_durable(log, &end, end.next_lsn)) { /* F-27 */
 		result.bad = (struct location){ end.segment, end.block };
 		*out_result = result;
 		return log_errno(-EUCLEAN,

@@ -64,7 +64,7 @@ static int open_checked(struct log *log, uint32_t segment)
 	if (header.segment != segment || header.seed != log->params.seed ||
 	    memcmp(header.uuid, log->params.uuid, sizeof(header.uuid)) != 0)
 		return log_errno(-EUCLEAN, "segment %s is of another store",
-				 name);
+				 name); /* F-6 */
 	return take_fd(&fd);
 }
 
@@ -151,6 +151,7 @@ int log_write_blocks(struct log *log, struct location at, const void *data,
 	rc = io_write_all(fd.fd, data, (size_t)blocks * FORMAT_BLOCK_BYTES,
 			  (uint64_t)at.block * FORMAT_BLOCK_BYTES);
 	log_fd_put(log, fd);
+	log_mark_unsynced(log, at.segment);
 	return rc;
 }
 
