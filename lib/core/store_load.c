@@ -56,7 +56,7 @@ static void reverse_operations(struct graph *graph)
 	}
 }
 
-/* Every head and snapshot is on a line that exists (A17). */
+/* Every head and snapshot is on a line that exists (F-57). */
 static int check_graph(const struct graph *graph)
 {
 	size_t i;

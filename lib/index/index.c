@@ -264,7 +264,7 @@ static int check_files(const char *directory, struct failure *failure)
 
 		if (rc == -ENOENT && i > 0)
 			continue;
-		if (rc == -EUCLEAN)
+		if (rc == -EUCLEAN) /* F-50 */
 			return failure_set(failure, FAILURE_CORRUPT, directory,
 					   "%s is not a regular file with a "
 					   "single name",
@@ -335,15 +335,15 @@ static int check_header(const char *directory, sqlite3 *connection,
 			   sizeof(mode));
 	if (rc < 0)
 		return open_failure(directory, connection, rc, failure);
-	if (id != APPLICATION_ID)
+	if (id != APPLICATION_ID) /* F-51 */
 		return corrupt(directory, "index.db is not an index of cowd",
 			       failure);
-	if (version > FORMAT_VERSION)
+	if (version > FORMAT_VERSION) /* F-52 */
 		return newer(directory, "format", version, failure);
 	if (version < FORMAT_VERSION)
 		return corrupt(directory, "index.db has no valid version",
 			       failure);
-	if (strcmp(mode, "wal") != 0)
+	if (strcmp(mode, "wal") != 0) /* F-53 */
 		return corrupt(directory, "index.db is not in WAL mode",
 			       failure);
 	return 0;
@@ -413,9 +413,9 @@ static int check_schema(const char *directory, sqlite3 *connection,
 			       failure);
 	if (rc < 0)
 		return open_failure(directory, connection, rc, failure);
-	if (features != 0)
+	if (features != 0) /* F-55 */
 		return newer(directory, "feature bits", features, failure);
-	if (!found.all)
+	if (!found.all) /* F-54 */
 		return corrupt(directory,
 			       "the index has a schema that is not cowd's",
 			       failure);

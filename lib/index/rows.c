@@ -92,7 +92,7 @@ static int read_line(struct index *index, void *visit, void *context)
 	row.parent = sql_u32(index, s, 1, &rc);
 	row.fork_gen = sql_u32(index, s, 2, &rc);
 	row.first_gen = sql_u32(index, s, 3, &rc);
-	/* Parents come first: so there is no cycle (A17). */
+	/* Parents come first: so there is no cycle (F-57). */
 	if (rc < 0 || row.id == 0 || row.parent >= row.id)
 		return -EUCLEAN;
 	return (*(index_line_visit **)visit)(context, &row);

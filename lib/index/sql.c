@@ -271,7 +271,7 @@ uint32_t sql_u32(struct index *index, enum statement statement, int column,
 	int64_t value = sql_int(index, statement, column, rc);
 
 	if (value < 0 || value > UINT32_MAX)
-		*rc = -EUCLEAN;
+		*rc = -EUCLEAN; /* F-56 */
 	return (uint32_t)value;
 }
 
@@ -287,7 +287,7 @@ void sql_text(struct index *index, enum statement statement, int column,
 	text[0] = '\0';
 	if (!is_text || !value || len_bytes >= text_bytes ||
 	    memchr(value, 0, len_bytes)) {
-		*rc = -EUCLEAN;
+		*rc = -EUCLEAN; /* F-56 */
 		return;
 	}
 	memcpy(text, value, len_bytes);

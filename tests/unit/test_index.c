@@ -193,7 +193,7 @@ static void test_what_was_not_committed_is_forgotten(void **state)
 static void test_a_foreign_schema_is_refused(void **state)
 {
 	static const char *const changes[][2] = {
-		{ "CREATE TRIGGER t AFTER INSERT ON meta BEGIN "
+		{ "CREATE TRIGGER t AFTER INSERT ON meta BEGIN " /* F-54 */
 		  "DELETE FROM windows; END",
 		  "DROP TRIGGER t" },
 		{ "CREATE VIEW v AS SELECT * FROM meta", "DROP VIEW v" },
@@ -220,12 +220,12 @@ static void test_a_newer_index_is_refused(void **state)
 {
 	struct world *world = *state;
 
-	tamper(world, "PRAGMA user_version=2");
+	tamper(world, "PRAGMA user_version=2"); /* F-52 */
 	assert_refused(world, FAILURE_UNSUPPORTED, "newer cowd (format 2)",
 		       "newer cowd");
 	tamper(world, "PRAGMA user_version=1; CREATE TABLE later(a); "
 		      "UPDATE meta SET value=4 "
-		      "WHERE key='incompatible_features'");
+		      "WHERE key='incompatible_features'"); /* F-55 */
 	assert_refused(world, FAILURE_UNSUPPORTED, "newer cowd", NULL);
 	tamper(world, "DROP TABLE later; UPDATE meta SET value=0 WHERE "
 		      "key='incompatible_features'; UPDATE meta SET value=8 "
@@ -239,16 +239,16 @@ static void test_other_files_are_refused(void **state)
 	char path[PATH_MAX], other[PATH_MAX];
 	int fd;
 
-	tamper(world, "PRAGMA application_id=7");
+	tamper(world, "PRAGMA application_id=7"); /* F-51 */
 	assert_refused(world, FAILURE_CORRUPT, "not an index of cowd", NULL);
 	tamper(world, "PRAGMA application_id=1129273156");
-	tamper(world, "PRAGMA journal_mode=DELETE");
+	tamper(world, "PRAGMA journal_mode=DELETE"); /* F-53 */
 	assert_refused(world, FAILURE_CORRUPT, "WAL", NULL);
 	tamper(world, "PRAGMA journal_mode=WAL");
 
 	path_in(world, "index.db", path);
 	path_in(world, "other", other);
-	assert_int_equal(link(path, other), 0);
+	assert_int_equal(link(path, other), 0); /* F-50 */
 	assert_refused(world, FAILURE_CORRUPT, "not a regular file", NULL);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(symlink(other, path), 0);
@@ -812,7 +812,7 @@ static void test_damaged_columns_are_unclean(void **state)
 	struct seen seen = { 0 };
 	size_t bytes;
 
-	tamper(world, "INSERT INTO lines VALUES(1, 0, 4294967296, 0);"
+	tamper(world, "INSERT INTO lines VALUES(1, 0, 4294967296, 0);" /*F-56*/
 		      "INSERT INTO branches VALUES(1, CAST(x'610062' AS TEXT),"
 		      "1,1,0,0,0,0,0,0,0,0);"
 		      "INSERT INTO holds VALUES(1, x'61', 0);"
