@@ -156,7 +156,7 @@ int call_method(struct cli *cli, const struct target *target,
 
 	if (!params) {
 		failure_set(&cli->failure, FAILURE_USAGE, target->text,
-			    "a name is no valid UTF-8");
+			    "a name or a text is no valid UTF-8");
 		return -EINVAL;
 	}
 	if (option_given(cli, OPTION_DRY_RUN))

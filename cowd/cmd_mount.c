@@ -47,7 +47,7 @@ int daemon_call(struct cli *cli, const char *store, const char *method,
 	} else if (rc == 0) {
 		close(fd);
 		rc = failure_set(&cli->failure, FAILURE_USAGE, NULL,
-				 "a name is no valid UTF-8");
+				 "a name or a text is no valid UTF-8");
 	} else if (rc != -ENOENT) {
 		cli_cant_reach(cli, store, rc);
 	}

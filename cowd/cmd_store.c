@@ -361,14 +361,17 @@ int cmd_version(struct cli *cli)
 	return 0;
 }
 
-int print_help(struct cli *cli, const struct command *command)
+int print_help(struct cli *cli, const struct command *command,
+	       const char *group)
 {
-	json_t *json = command_json(command);
+	json_t *json = command_json(command ? command->name : group);
 
 	if (cli_print_json(cli, json))
 		;
 	else if (command)
 		command_help(command, stdout);
+	else if (group)
+		command_help_group(group, stdout);
 	else
 		command_help_all(stdout);
 	json_decref(json);
@@ -384,9 +387,13 @@ int cmd_help(struct cli *cli)
 		command_dump_options(stdout);
 		return 0;
 	}
-	if (cli->argument_count == 0)
-		return print_help(cli, NULL);
+	if (cli->argument_count < 2)
+		cli->group = cli->argument_count ?
+				     command_group(cli->arguments[0]) :
+				     NULL;
+	if (cli->argument_count == 0 || cli->group)
+		return print_help(cli, NULL, cli->group);
 	command = command_find(cli->arguments, cli->argument_count, &words,
 			       &cli->failure);
-	return command ? print_help(cli, command) : -EINVAL;
+	return command ? print_help(cli, command, NULL) : -EINVAL;
 }

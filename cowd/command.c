@@ -442,6 +442,36 @@ void command_help_all(FILE *out)
 		     "all of them.\n");
 }
 
+const char *command_group(const char *word)
+{
+	return is_group(unalias(word)) ? unalias(word) : NULL;
+}
+
+static bool is_in(const struct command *command, const char *name)
+{
+	size_t len_bytes = strlen(name);
+
+	return strncmp(command->name, name, len_bytes) == 0 &&
+	       (command->name[len_bytes] == ' ' ||
+		command->name[len_bytes] == '\0');
+}
+
+void command_help_group(const char *group, FILE *out)
+{
+	size_t i;
+
+	fprintf(out,
+		"usage: cowd %s COMMAND [OPTIONS] [ARGUMENTS]\n\n"
+		"Commands:\n",
+		group);
+	for (i = 0; i < COMMAND_COUNT; i++)
+		if (is_in(&commands[i], group))
+			fprintf(out, "  %-18s %s\n", commands[i].name,
+				commands[i].help);
+	fprintf(out, "\n'cowd %s COMMAND --help' describes a command.\n",
+		group);
+}
+
 static json_t *options_json(const struct option_spec *spec,
 			    const struct option_spec *hidden_by)
 {
@@ -467,16 +497,18 @@ static json_t *options_json(const struct option_spec *spec,
 	return list;
 }
 
-json_t *command_json(const struct command *command)
+json_t *command_json(const char *name)
 {
+	const struct option_spec *own = NULL;
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *one = &commands[i];
 
-		if (command && one != command)
+		if (name && !is_in(one, name))
 			continue;
+		own = name ? one->options : NULL;
 		json_array_append_new(
 			list,
 			json_pack("{s:s, s:s, s:s, s:o}", "name", one->name,
@@ -486,7 +518,7 @@ json_t *command_json(const struct command *command)
 	return json_pack("{s:s, s:o, s:o}", "schema", "cowd/help/1", "commands",
 			 list, "global_options",
 			 options_json(options_global,
-				      command ? command->options : NULL));
+				      json_array_size(list) == 1 ? own : NULL));
 }
 
 static void dump(const char *command, const struct option_spec *spec, FILE *out)

@@ -31,6 +31,7 @@ struct command {
 /* One invocation: what was asked for, and why it failed. */
 struct cli {
 	const struct command *command;
+	const char *group; /* whose help is asked for, instead of command */
 	const char *values[OPTION_COUNT]; /* of options with an argument */
 	unsigned counts[OPTION_COUNT];	  /* how often each was given */
 	char **arguments;
@@ -59,8 +60,11 @@ const struct command *command_find(char **words, unsigned word_count,
 const char *command_nearest(const char *word, const char *(*name)(size_t));
 void command_help(const struct command *command, FILE *out);
 void command_help_all(FILE *out);
-/* The same as JSON; NULL: all commands. */
-json_t *command_json(const struct command *command);
+/* "snapshot" or its alias: what its commands are called; else NULL. */
+const char *command_group(const char *word);
+void command_help_group(const char *group, FILE *out);
+/* The same as JSON, of a command, a group or (NULL) of all. */
+json_t *command_json(const char *name);
 /* "COMMAND<tab>--long<tab>-s<tab>ARGUMENT" a line; for tests. */
 void command_dump_options(FILE *out);
 
@@ -171,7 +175,8 @@ int cmd_config_show(struct cli *cli);
 int cmd_completion(struct cli *cli);
 int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
-/* Of one command or (NULL) of all, as the options ask. */
-int print_help(struct cli *cli, const struct command *command);
+/* Of a command, else of a group, else of all, as the options ask. */
+int print_help(struct cli *cli, const struct command *command,
+	       const char *group);
 /* `mount -t cowd DEVICE DIRECTORY -o OPTIONS`. */
 int mount_helper_main(int argc, char **argv);

@@ -90,6 +90,22 @@ static void set_log_level(const struct cli *cli)
 		log_set_level(LOG_LEVEL_DEBUG);
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0;
+}
+
+/* Words that are not parsed may still ask for JSON further on. */
+static void look_for_json(struct cli *cli, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0 ||
+		    strcmp(argv[i], "--json-lines") == 0)
+			cli->counts[OPTION_JSON]++;
+}
+
 /* Global options may come before the command's words, all others after. */
 static int take_words(struct cli *cli, int argc, char **argv)
 {
@@ -101,6 +117,13 @@ static int take_words(struct cli *cli, int argc, char **argv)
 	if (first == argc && (option_given(cli, OPTION_HELP) ||
 			      option_given(cli, OPTION_VERSION)))
 		return 0;
+	if (argc - first > 1 && is_help(argv[first + 1]) &&
+	    command_group(argv[first])) {
+		cli->group = command_group(argv[first]);
+		cli->counts[OPTION_HELP]++;
+		look_for_json(cli, argc, argv);
+		return 0;
+	}
 	cli->command = command_find(argv + first, (unsigned)(argc - first),
 				    &words, &cli->failure);
 	if (!cli->command)
@@ -117,17 +140,6 @@ static int take_words(struct cli *cli, int argc, char **argv)
 	return table_check_options(cli);
 }
 
-/* Words that could not be understood may still ask for JSON further on. */
-static void look_for_json(struct cli *cli, int argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--json") == 0 ||
-		    strcmp(argv[i], "--json-lines") == 0)
-			cli->counts[OPTION_JSON]++;
-}
-
 static int run(struct cli *cli)
 {
 	int rc;
@@ -135,7 +147,7 @@ static int run(struct cli *cli)
 	if (option_given(cli, OPTION_VERSION))
 		return cmd_version(cli);
 	if (option_given(cli, OPTION_HELP))
-		return print_help(cli, cli->command);
+		return print_help(cli, cli->command, cli->group);
 	rc = check_count(cli);
 	return rc < 0 ? rc : cli->command->run(cli);
 }

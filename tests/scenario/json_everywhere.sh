@@ -6,8 +6,7 @@ need_fuse
 need python3
 cd "$WORK"
 
-make_base $((1 << 20))
-: >used
+make_base $((1 << 20)) && : >used
 valid() {
 	local schema=$1 && shift
 	echo "$* " >>used
@@ -69,6 +68,7 @@ valid version --version
 valid help help
 valid help help mount
 valid help mount --help
+valid help snapshot --help
 dry umount umount m
 
 say "no command was left out"
