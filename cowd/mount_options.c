@@ -8,13 +8,14 @@
 
 /* For mount(8), fstab and systemd; they mean nothing to the mount itself. */
 static const char *const ignored[] = {
-	"nofail", "_netdev",  "auto",
-	"noauto", "user",     "nouser",
-	"users",  "defaults", "rw",
-	"group",  "owner",    "branch",
-	"store",  "snapshot", "large_read",
-	"intr",	  "async",    "relatime",
-	"atime",  "exec",     "allow_root_only",
+	"nofail", "_netdev", "auto", "noauto", "user", "nouser", "users",
+	"defaults", "rw", "group", "owner", "branch", "store", "snapshot",
+	"large_read", "intr", "async", "relatime", "atime", "exec",
+	"allow_root_only",
+	/* What mount(8) has for every file system, and FUSE has not. */
+	"diratime", "nodiratime", "norelatime", "strictatime", "nostrictatime",
+	"lazytime", "nolazytime", "iversion", "noiversion", "mand", "nomand",
+	"silent", "loud", "symfollow", "nosymfollow"
 };
 
 /* Passed on to the kernel as they are. */

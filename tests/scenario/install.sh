@@ -50,6 +50,13 @@ grep -q installed "$(image "$M")" || fail "another content"
 umount "$M"
 gone() { [ -z "$(daemon_pid "$STORE")" ]; }
 until_true 10 gone
+"$WORK/opt/sbin/mount.cowd" "$STORE" "$M" -v -n -s -t cowd -o "rw,auto,user=me" \
+	-o nouser,group,owner,nosuid,nodev,noexec,noatime,nodiratime,lazytime \
+	-o strictatime,iversion,mand,silent,nosymfollow,dirsync,X-y,comment=z
+umount "$M"
+until_true 10 gone
+refused 2 'unknown mount option' "$WORK/opt/sbin/mount.cowd" "$STORE" "$M" \
+	-o errors=remount-ro
 refused 12 nobranch "$WORK/opt/sbin/mount.cowd" "$STORE" "$M" -o branch=nobranch
 refused 2 'store and a directory' "$WORK/opt/sbin/mount.cowd" "$STORE"
 
