@@ -103,3 +103,33 @@ void sql_text(struct index *index, enum statement statement, int column,
 	      char *text, size_t text_bytes, int *rc);
 const void *sql_blob(struct index *index, enum statement statement, int column,
 		     size_t *out_bytes, int *rc);
+
+/* --- connections and their files --- */
+
+enum {
+	INDEX_APPLICATION_ID = 0x434f5744, /* "COWD" */
+	INDEX_PATH_BYTES_MAX = 500, /* SQLite's own limit is 512, with "-wal" */
+};
+
+/* What each connection is told before it touches the file. */
+extern const char *const connection_settings;
+/* The directory resolved, and the name in it. */
+NODISCARD int connection_path(const char *directory, const char *name,
+			      char *path, struct failure *failure);
+/* *out_connection is to be closed even after a failure. */
+NODISCARD int connection_open(const char *path, sqlite3 **out_connection);
+NODISCARD int connection_open_directory(const char *directory);
+/* A new, empty file of ours. */
+NODISCARD int connection_make_file(int dir_fd, const char *name);
+NODISCARD int connection_sync_file(int dir_fd, const char *name);
+
+/* --- is it an index of ours? --- */
+
+NODISCARD int index_check_files(const char *directory, struct failure *failure);
+NODISCARD int index_check_header(const char *directory, sqlite3 *connection,
+				 struct failure *failure);
+NODISCARD int index_check_schema(const char *directory, sqlite3 *connection,
+				 struct failure *failure);
+/* What SQLite said about the file, as the user should hear it. */
+int index_open_failure(const char *directory, sqlite3 *connection, int rc,
+		       struct failure *failure);

@@ -1,0 +1,347 @@
+/*
+ * Rows of windows and inodes on a real file system. The leapfrog is compared
+ * with brute force over random trees of lines.
+ */
+#include "index_world.h"
+
+/* A random tree of lines; a child forks at some generation of its parent
+ * and begins after it. Generations count over the whole store. */
+enum { LINES = 12, GENS = 40, WINDOWS = 3 };
+
+struct tree {
+	uint32_t parent[LINES + 1], fork[LINES + 1], first[LINES + 1];
+	bool row[WINDOWS][LINES + 1][GENS];
+};
+
+static void grow(struct tree *tree, struct index *index, unsigned *seed)
+{
+	memset(tree, 0, sizeof(*tree));
+	for (uint32_t line = 1; line <= LINES; line++) {
+		uint32_t parent = line == 1 ? 0 : (uint32_t)rand_r(seed) % line;
+		uint32_t fork = (uint32_t)rand_r(seed) % GENS;
+
+		tree->parent[line] = parent;
+		tree->fork[line] = fork;
+		for (uint32_t gen = 0; gen < GENS; gen++) {
+			for (uint32_t w = 0; w < WINDOWS; w++) {
+				struct window_key key = { 7, w, line, gen };
+				uint8_t row[4] = { (uint8_t)w, (uint8_t)line,
+						   (uint8_t)gen, 1 };
+				struct inode_row inode = {
+					.inode = w + 1,
+					.line = line,
+					.gen = gen,
+					.size_bytes = line * 1000 + gen,
+				};
+
+				/* Sparse, dense and empty lines.
+ */
+				if (rand_r(seed) % (int)(1 + line * 3) != 0)
+					continue;
+				tree->row[w][line][gen] = true;
+				assert_int_equal(index_window_put(index, &key,
+								  row, 4),
+						 0);
+				assert_int_equal(index_inode_put(index, &inode),
+						 0);
+			}
+		}
+	}
+}
+
+static struct line_path *path_to(const struct tree *tree, uint32_t line,
+				 uint32_t gen)
+{
+	struct line_path *path =
+		calloc(1, sizeof(*path) + (LINES + 1) * sizeof(path->level[0]));
+	uint32_t at, count = 0;
+
+	assert_non_null(path);
+	for (at = line; at; at = tree->parent[at])
+		count++;
+	path->count = count;
+	for (at = line; at; gen = tree->fork[at], at = tree->parent[at])
+		path->level[--count] = (struct line_limit){ at, gen };
+	return path;
+}
+
+static bool brute(const struct tree *tree, const struct line_path *path,
+		  uint32_t w, uint32_t *line, uint32_t *gen)
+{
+	for (uint32_t i = path->count; i-- > 0;) {
+		*line = path->level[i].line;
+		for (*gen = path->level[i].gen + 1; (*gen)-- > 0;)
+			if (tree->row[w][*line][*gen])
+				return true;
+	}
+	return false;
+}
+
+static void compare(struct index *index, const struct tree *tree, uint32_t line,
+		    uint32_t gen, uint32_t w)
+{
+	AUTO_FREE struct line_path *path = path_to(tree, line, gen);
+	static uint8_t row[WINDOW_ROW_BYTES_MAX];
+	uint32_t want_line, want_gen;
+	struct inode_row inode;
+	struct window_key key;
+	size_t row_bytes = 0;
+	bool found = brute(tree, path, w, &want_line, &want_gen);
+	int rc = index_window_find(index, path, 7, w, &key, row, &row_bytes);
+
+	assert_int_equal(rc, found ? 0 : -ENOENT);
+	assert_int_equal(index_inode_find(index, path, w + 1, &inode), rc);
+	if (!found)
+		return;
+	assert_int_equal(key.line, want_line);
+	assert_int_equal(key.gen, want_gen);
+	assert_int_equal(row_bytes, 4);
+	assert_int_equal(row[0], w);
+	assert_int_equal(row[1], want_line);
+	assert_int_equal(row[2], want_gen);
+	assert_int_equal(inode.line, want_line);
+	assert_int_equal(inode.gen, want_gen);
+	assert_int_equal(inode.size_bytes, want_line * 1000 + want_gen);
+}
+
+static void test_the_leapfrog_finds_what_brute_force_finds(void **state)
+{
+	struct world *world = *state;
+	static struct tree tree;
+
+	for (unsigned round = 0; round < 12; round++) {
+		unsigned seed = round;
+
+		grow(&tree, world->index, &seed);
+		for (uint32_t line = 1; line <= LINES; line++)
+			for (uint32_t gen = 0; gen < GENS; gen += 3)
+				for (uint32_t w = 0; w < WINDOWS; w++)
+					compare(world->index, &tree, line, gen,
+						w);
+		close_world(world); /* forgets the tree */
+		open_world(world);
+	}
+}
+
+static void test_an_empty_path_finds_nothing(void **state)
+{
+	struct world *world = *state;
+	struct line_path path = { 1, 0 };
+	struct inode_row row;
+
+	assert_int_equal(index_inode_find(world->index, &path, 1, &row),
+			 -ENOENT);
+}
+
+static void put_window(struct world *world, uint64_t inode, uint64_t window,
+		       uint32_t line, uint32_t gen)
+{
+	struct window_key key = { inode, window, line, gen };
+
+	assert_int_equal(index_window_put(world->index, &key,
+					  (const uint8_t *)"row", 3),
+			 0);
+}
+
+static void test_a_scan_sees_every_row_once_in_key_order(void **state)
+{
+	static const struct window_key keys[] = {
+		{ UINT64_MAX, 4, 1, 0 }, { 1, 0, 1, 5 },
+		{ 1, 0, 2, 0 },		 { 1, 1, 1, UINT32_MAX },
+		{ 2, 0, UINT32_MAX, 1 },
+	};
+	struct world *world = *state;
+	static uint8_t row[WINDOW_ROW_BYTES_MAX];
+	struct window_key cursor = { 0 };
+	size_t bytes = 0;
+	const size_t count = sizeof(keys) / sizeof(keys[0]);
+
+	for (size_t i = count; i-- > 0;)
+		put_window(world, keys[i].inode, keys[i].window, keys[i].line,
+			   keys[i].gen);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(index_window_scan(world->index, &cursor, row,
+						   &bytes),
+				 0);
+		assert_memory_equal(&cursor, &keys[i], sizeof(cursor));
+		assert_int_equal(bytes, 3);
+	}
+	assert_int_equal(index_window_scan(world->index, &cursor, row, &bytes),
+			 -ENOENT);
+}
+
+static void test_rows_of_a_line_come_in_pages(void **state)
+{
+	struct world *world = *state;
+
+	for (uint32_t gen = 0; gen < 10; gen++)
+		for (uint64_t window = 0; window < 7; window++) {
+			put_window(world, 3, window, 5, gen);
+			put_window(world, 3, window, 6, gen);
+		}
+	for (int most = 0; most < 60; most += 4) {
+		struct window_key keys[64];
+		int64_t cursor[2] = { 0, 0 };
+		int n = 0, total = 0;
+
+		do {
+			n = index_windows_of_line(world->index, 5, 2, 9, keys,
+						  most, cursor);
+			assert_in_range(n, 0, (unsigned)most);
+			for (int i = 0; i < n; i++, total++) {
+				assert_int_equal(keys[i].line, 5);
+				assert_int_equal(keys[i].gen, 2 + total / 7);
+				assert_int_equal(keys[i].window, total % 7);
+			}
+		} while (n > 0);
+		assert_int_equal(total, most ? 49 : 0);
+		cursor[0] = cursor[1] = 0;
+		assert_int_equal(index_windows_of_line(world->index, 5, 4, 4,
+						       keys, most, cursor),
+				 0);
+	}
+}
+
+static void test_neighbours_and_numbers(void **state)
+{
+	struct world *world = *state;
+	static uint8_t row[WINDOW_ROW_BYTES_MAX];
+	struct window_key key;
+	uint64_t number;
+	size_t bytes;
+
+	put_window(world, 1, 8, 2, 5);
+	put_window(world, 1, 8, 2, 9);
+	put_window(world, 1, 8, 3, 7);
+	assert_int_equal(index_window_next(world->index, 1, 8, 2, 6, &key, row,
+					   &bytes),
+			 0);
+	assert_int_equal(key.gen, 9);
+	assert_int_equal(index_window_next(world->index, 1, 8, 2, 10, &key, row,
+					   &bytes),
+			 -ENOENT);
+	assert_int_equal(index_window_previous(world->index, 1, 8, 2, 8, &key,
+					       row, &bytes),
+			 0);
+	assert_int_equal(key.gen, 5);
+	assert_int_equal(index_window_previous(world->index, 1, 8, 2, 4, &key,
+					       row, &bytes),
+			 -ENOENT);
+	assert_int_equal(index_window_number(world->index, 1, 0, &number), 0);
+	assert_int_equal(number, 8);
+	assert_int_equal(index_window_number(world->index, 1, 9, &number),
+			 -ENOENT);
+}
+
+static void test_relabel_moves_a_row_unless_the_place_is_taken(void **state)
+{
+	struct world *world = *state;
+	static uint8_t row[WINDOW_ROW_BYTES_MAX];
+	struct window_key key = { 1, 8, 2, 5 }, found;
+	const uint8_t *moved = (const uint8_t *)"moved";
+	size_t bytes = 0;
+
+	put_window(world, 1, 8, 2, 5);
+	put_window(world, 1, 8, 3, 5);
+	assert_int_equal(index_window_relabel(world->index, &key, 3, moved, 5),
+			 -EEXIST);
+	assert_int_equal(index_window_relabel(world->index, &key, 4, moved, 5),
+			 0);
+	assert_int_equal(index_window_relabel(world->index, &key, 4, moved, 5),
+			 -ENOENT);
+	assert_int_equal(index_window_next(world->index, 1, 8, 4, 0, &found,
+					   row, &bytes),
+			 0);
+	assert_int_equal(bytes, 5);
+	assert_memory_equal(row, "moved", 5);
+	assert_int_equal(index_window_delete(world->index, &found), 0);
+	assert_int_equal(index_window_delete(world->index, &found), 0);
+	assert_int_equal(index_window_next(world->index, 1, 8, 4, 0, &found,
+					   row, &bytes),
+			 -ENOENT);
+}
+
+static void put_inode(struct world *world, uint64_t inode, uint32_t line,
+		      uint32_t gen)
+{
+	struct inode_row row = { .inode = inode, .line = line, .gen = gen };
+
+	assert_int_equal(index_inode_put(world->index, &row), 0);
+}
+
+static uint32_t newest(struct world *world, uint64_t inode, uint32_t line,
+		       uint32_t gen)
+{
+	struct line_path *path =
+		calloc(1, sizeof(*path) + sizeof(path->level[0]));
+	struct inode_row row = { .gen = 999 };
+
+	assert_non_null(path);
+	path->count = 1;
+	path->level[0] = (struct line_limit){ line, gen };
+	if (index_inode_find(world->index, path, inode, &row) < 0)
+		row.gen = 999;
+	free(path);
+	return row.gen;
+}
+
+static void test_thinning_keeps_the_last_row_of_a_range(void **state)
+{
+	struct world *world = *state;
+
+	for (uint32_t gen = 1; gen <= 9; gen += 2) {
+		put_inode(world, 1, 2, gen); /* 1 3 5 7 9 */
+		put_inode(world, 1, 3, gen);
+	}
+	put_inode(world, 2, 2, 4);
+	/* [2, 7): 3 and 5 are replaced, by 5 and by 7, which is the end. */
+	assert_int_equal(index_inodes_thin(world->index, 2, 2, 7), 0);
+	assert_int_equal(newest(world, 1, 2, 6), 1);
+	assert_int_equal(newest(world, 1, 2, 7), 7);
+	assert_int_equal(newest(world, 1, 2, 99), 9);
+	assert_int_equal(newest(world, 1, 3, 6), 5);
+	assert_int_equal(newest(world, 2, 2, 6), 4);
+	/* [7, 8): nothing in [8] replaces 7. */
+	assert_int_equal(index_inodes_thin(world->index, 2, 7, 8), 0);
+	assert_int_equal(newest(world, 1, 2, 8), 7);
+	assert_int_equal(index_inodes_cut(world->index, 2, 0), 0);
+	assert_int_equal(newest(world, 1, 2, 99), 999);
+	assert_int_equal(newest(world, 1, 3, 99), 9);
+}
+
+static void test_relabelled_inodes_don_t_hide_the_line_s_own(void **state)
+{
+	struct world *world = *state;
+
+	put_inode(world, 1, 2, 3);
+	put_inode(world, 1, 2, 5);
+	put_inode(world, 2, 2, 5);
+	put_inode(world, 2, 4, 8);
+	put_inode(world, 3, 2, 5);
+	put_inode(world, 3, 4, 11);
+	assert_int_equal(index_inodes_relabel(world->index, 2, 4, 10), 0);
+	assert_int_equal(newest(world, 1, 4, 99), 5);
+	assert_int_equal(newest(world, 1, 4, 4), 999);
+	assert_int_equal(newest(world, 2, 4, 7), 999); /* own is early */
+	assert_int_equal(newest(world, 2, 4, 99), 8);
+	assert_int_equal(newest(world, 3, 4, 10), 5); /* own is later */
+	assert_int_equal(newest(world, 3, 4, 11), 11);
+	assert_int_equal(newest(world, 1, 2, 99), 999);
+	assert_int_equal(newest(world, 3, 2, 99), 999);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(test_the_leapfrog_finds_what_brute_force_finds),
+		WORLD_TEST(test_an_empty_path_finds_nothing),
+		WORLD_TEST(test_a_scan_sees_every_row_once_in_key_order),
+		WORLD_TEST(test_rows_of_a_line_come_in_pages),
+		WORLD_TEST(test_neighbours_and_numbers),
+		WORLD_TEST(test_relabel_moves_a_row_unless_the_place_is_taken),
+		WORLD_TEST(test_thinning_keeps_the_last_row_of_a_range),
+		WORLD_TEST(test_relabelled_inodes_don_t_hide_the_line_s_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
