@@ -24,6 +24,19 @@ struct mount_options {
 	struct fuse_args arguments;	     /* for libfuse */
 };
 
+struct mounts {
+	struct store *store;
+	void (*idle)(void *context);
+	void *context;
+	struct mutex lock;
+	pthread_cond_t changed;
+	struct mount *first;
+	unsigned count;
+	unsigned users; /* calls that use a mount without the lock */
+};
+
+enum { MOUNTS_OF_BRANCH_MAX = 64 };
+
 /* A snapshot that the kernel knows, or that is open. */
 struct snapshot_node {
 	uint32_t id;
@@ -73,3 +86,22 @@ void image_forget_nodes(struct mount *mount);
 /* Writes the kernel's dirty pages of the mount back, through itself; and the
  * times of the image, which come after the pages. */
 NODISCARD int image_write_back(struct mount *mount, bool with_times);
+
+/* Opens the view, checks the place and mounts; not yet served. After a failure
+ * the caller frees what there is. */
+NODISCARD int mount_build(struct mount *mount,
+			  const struct mount_params *params,
+			  struct failure *failure);
+void mount_free(struct mount *mount);
+/* Ends it in the kernel. umount needs root; without it fusermount3 does it. */
+NODISCARD int mount_end(const char *mountpoint, bool lazy);
+/* "pid 12 (bash), pid 13 (qemu)": who holds something below the path. */
+void mount_name_users(const char *mountpoint, char *text, size_t text_bytes);
+/* The path is the directory, or in it. */
+bool mount_is_below(const char *path, const char *directory);
+
+/* Up to `most` heads of the branch (NULL: of all). None of them is freed until
+ * the caller ends the use. */
+size_t mounts_heads(struct mounts *mounts, const char *branch,
+		    struct mount **list, size_t most);
+void mounts_unuse(struct mounts *mounts);

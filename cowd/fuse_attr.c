@@ -1,0 +1,162 @@
+/*
+ * Attributes: what stat, chmod, truncate and df see of an image.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuse_impl.h"
+
+static void set_time(struct timespec *time, int64_t ns)
+{
+	time->tv_sec = ns / 1000000000;
+	time->tv_nsec = ns % 1000000000;
+	if (time->tv_nsec < 0) {
+		time->tv_nsec += 1000000000;
+		time->tv_sec--;
+	}
+}
+
+void image_fill_directory(const struct mount *mount, fuse_ino_t node,
+			  struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_ino = node;
+	st->st_mode = S_IFDIR | (0755 & ~mount->options.umask);
+	st->st_nlink = 2;
+	st->st_uid = mount->options.override_uid ? mount->options.uid :
+						   geteuid();
+	st->st_gid = mount->options.override_gid ? mount->options.gid :
+						   getegid();
+}
+
+void image_fill_file(const struct mount *mount, fuse_ino_t node,
+		     struct file *file, struct stat *st)
+{
+	bool image = node_is_image(node);
+	struct file_info info;
+
+	file_get_info(file, &info);
+	memset(st, 0, sizeof(*st));
+	st->st_ino = image ? IMAGE_NODE : node;
+	st->st_mode = S_IFREG | (info.mode & ~mount->options.umask);
+	if (!image || mount->snapshot_id)
+		st->st_mode &= (mode_t)~0222;
+	st->st_nlink = 1;
+	st->st_uid = mount->options.override_uid ? mount->options.uid :
+						   info.uid;
+	st->st_gid = mount->options.override_gid ? mount->options.gid :
+						   info.gid;
+	st->st_size = (off_t)info.size_bytes;
+	st->st_blksize = BLOCK_BYTES;
+	st->st_blocks = (blkcnt_t)((info.size_bytes + 511) / 512);
+	set_time(&st->st_mtim, info.mtime_ns);
+	set_time(&st->st_ctim, info.ctime_ns);
+	set_time(&st->st_atim, info.atime_ns);
+}
+
+static void reply_attributes(fuse_req_t req, fuse_ino_t node)
+{
+	struct mount *mount = image_mount(req);
+	struct file *file;
+	struct stat st;
+
+	if (node == FUSE_ROOT_ID || node == SNAPDIR_NODE) {
+		image_fill_directory(mount, node, &st);
+		fuse_reply_attr(req, &st, LONG_TIMEOUT_S);
+		return;
+	}
+	file = node_file(mount, node);
+	if (!file) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	image_fill_file(mount, node, file, &st);
+	fuse_reply_attr(req, &st, LONG_TIMEOUT_S);
+}
+
+void image_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
+{
+	(void)fi;
+	reply_attributes(req, node);
+}
+
+static int64_t time_ns(const struct timespec *time)
+{
+	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+}
+
+static int set_attributes(struct file *file, const struct stat *st, int to_set)
+{
+	const int others = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
+			   FUSE_SET_ATTR_GID | FUSE_SET_ATTR_ATIME |
+			   FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+			   FUSE_SET_ATTR_MTIME_NOW;
+	struct file_info info;
+	struct timespec now;
+	int rc = 0;
+
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		rc = file_resize(file, (uint64_t)st->st_size);
+	if (rc < 0 || !(to_set & others))
+		return rc;
+	file_get_info(file, &info);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (to_set & FUSE_SET_ATTR_MODE)
+		info.mode = st->st_mode & 07777;
+	if (to_set & FUSE_SET_ATTR_UID)
+		info.uid = st->st_uid;
+	if (to_set & FUSE_SET_ATTR_GID)
+		info.gid = st->st_gid;
+	if (to_set & FUSE_SET_ATTR_ATIME)
+		info.atime_ns = time_ns(&st->st_atim);
+	if (to_set & FUSE_SET_ATTR_MTIME)
+		info.mtime_ns = time_ns(&st->st_mtim);
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+		info.atime_ns = time_ns(&now);
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		info.mtime_ns = time_ns(&now);
+	return file_set_info(file, &info);
+}
+
+void image_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
+		   struct fuse_file_info *fi)
+{
+	struct mount *mount = image_mount(req);
+	int rc;
+
+	if (!node_is_image(node)) {
+		fuse_reply_err(req, node < SNAPSHOT_NODE ? EPERM : EROFS);
+		return;
+	}
+	if (mount->options.read_only) {
+		fuse_reply_err(req, EROFS);
+		return;
+	}
+	if (!image_enter(mount, image_handle(fi))) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
+	rc = set_attributes(view_image(mount->view), st, to_set);
+	image_leave(mount);
+	if (rc < 0)
+		fuse_reply_err(req, image_errno(rc));
+	else
+		reply_attributes(req, node);
+}
+
+void image_statfs(fuse_req_t req, fuse_ino_t node)
+{
+	struct mount *mount = image_mount(req);
+	struct store_status status;
+	struct statvfs vfs;
+
+	(void)node;
+	store_status(mount->store, &status);
+	if (statvfs(status.path, &vfs) < 0)
+		fuse_reply_err(req, errno);
+	else
+		fuse_reply_statfs(req, &vfs);
+}

@@ -1,0 +1,105 @@
+/*
+ * Insides of the FUSE front end: node numbers, handles, and the requests.
+ *
+ * Node ids: 1 the root, 2 .snapshots, 16 + id a snapshot, and for the image
+ * IMAGE_NODE + epoch << 32.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mount_impl.h"
+
+enum { SNAPDIR_NODE = 2, IMAGE_NODE = 3, SNAPSHOT_NODE = 16 };
+
+#define SNAPDIR_NAME ".snapshots"
+/* The daemon is the only writer and invalidates by itself. */
+#define LONG_TIMEOUT_S 86400.0
+
+struct handle {
+	struct file *file;
+	uint64_t number;
+	bool writable;
+	struct snapshot_node *node; /* NULL: the image */
+};
+
+static inline struct mount *image_mount(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static inline bool node_is_image(fuse_ino_t node)
+{
+	return (node & UINT32_MAX) == IMAGE_NODE;
+}
+
+/* What a caller may see of an error inside. */
+static inline int image_errno(int rc)
+{
+	return rc == -EUCLEAN || rc == -ESTALE ? EIO : -rc;
+}
+
+static inline struct handle *image_handle(const struct fuse_file_info *fi)
+{
+	return fi ? (struct handle *)(uintptr_t)fi->fh : NULL;
+}
+
+void image_fill_directory(const struct mount *mount, fuse_ino_t node,
+			  struct stat *st);
+void image_fill_file(const struct mount *mount, fuse_ino_t node,
+		     struct file *file, struct stat *st);
+
+/* A snapshot that the kernel knows or has open, or NULL. */
+struct snapshot_node *node_find(struct mount *mount, uint32_t id)
+	REQUIRES(mount->lock);
+void node_drop_if_unused(struct mount *mount, struct snapshot_node *node)
+	REQUIRES(mount->lock);
+/* The file behind a node; NULL: there is none. */
+struct file *node_file(struct mount *mount, fuse_ino_t node);
+
+/* Requests on the image hold the gate, so that revoking waits for them.
+ * False: the handle was revoked. */
+bool image_enter(struct mount *mount, const struct handle *handle);
+void image_leave(struct mount *mount);
+
+/* fuse_node.c */
+void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void image_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
+void image_forget_multi(fuse_req_t req, size_t count,
+			struct fuse_forget_data *forgets);
+
+/* fuse_attr.c */
+void image_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void image_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
+		   struct fuse_file_info *fi);
+void image_statfs(fuse_req_t req, fuse_ino_t node);
+
+/* fuse_handle.c */
+void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+
+/* fuse_data.c */
+void image_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
+		struct fuse_file_info *fi);
+void image_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size,
+		 off_t offset, struct fuse_file_info *fi);
+void image_flush(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void image_fsync(fuse_req_t req, fuse_ino_t node, int datasync,
+		 struct fuse_file_info *fi);
+void image_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync,
+		    struct fuse_file_info *fi);
+void image_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t offset,
+		     off_t length, struct fuse_file_info *fi);
+
+/* fuse_seek.c */
+void image_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
+		 struct fuse_file_info *fi);
+
+/* fuse_listing.c */
+void image_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void image_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
+		   struct fuse_file_info *fi);
+void image_releasedir(fuse_req_t req, fuse_ino_t node,
+		      struct fuse_file_info *fi);

@@ -1,0 +1,184 @@
+/*
+ * One mount: from what was asked for to a session that the kernel knows.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "history.h"
+#include "mount_impl.h"
+
+void mount_free(struct mount *mount)
+{
+	if (!mount)
+		return;
+	if (mount->session)
+		fuse_session_destroy(mount->session);
+	image_forget_nodes(mount);
+	if (mount->view)
+		view_put(mount->view);
+	mount_options_fini(&mount->options);
+	pthread_rwlock_destroy(&mount->gate);
+	mutex_fini(&mount->lock);
+	free(mount);
+}
+
+static int check_empty(const char *path, struct failure *failure)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	if (!directory)
+		return failure_errno(failure, -errno, path,
+				     "can't read the mountpoint");
+	while (empty && (entry = readdir(directory)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0;
+	closedir(directory);
+	if (empty)
+		return 0;
+	failure_set(failure, FAILURE_BUSY, path, "the mountpoint is not empty");
+	failure_hint(failure, "choose an empty directory, or mount over it "
+			      "with -o nonempty");
+	return -EBUSY;
+}
+
+bool mount_is_below(const char *path, const char *directory)
+{
+	size_t len_bytes = strlen(directory);
+
+	return strncmp(path, directory, len_bytes) == 0 &&
+	       (path[len_bytes] == '/' || path[len_bytes] == '\0');
+}
+
+static int check_mountpoint(struct mount *mount, const char *path,
+			    const char *store_path, struct failure *failure)
+{
+	struct stat st;
+
+	if (!realpath(path, mount->mountpoint)) {
+		int rc = -errno;
+
+		if (rc != -ENOENT)
+			return failure_errno(failure, rc, path,
+					     "can't use the mountpoint");
+		failure_set(failure, FAILURE_FAILED, path,
+			    "the mountpoint does not exist");
+		failure_hint(failure, "mkdir %s", path);
+		return rc;
+	}
+	if (stat(mount->mountpoint, &st) < 0)
+		return failure_errno(failure, -errno, path,
+				     "can't use the mountpoint");
+	if (!S_ISDIR(st.st_mode)) {
+		failure_set(failure, FAILURE_USAGE, path,
+			    "the mountpoint is not a directory");
+		failure_hint(failure, "the image appears as a file inside the "
+				      "mountpoint");
+		return -ENOTDIR;
+	}
+	if (mount_is_below(mount->mountpoint, store_path)) {
+		failure_set(failure, FAILURE_USAGE, path,
+			    "the mountpoint is inside the store");
+		failure_hint(failure, "choose a directory outside of %s",
+			     store_path);
+		return -EINVAL;
+	}
+	if (mount->options.nonempty)
+		return 0;
+	return check_empty(mount->mountpoint, failure);
+}
+
+static void default_name(struct mount *mount, const struct store_status *status)
+{
+	const char *slash = strrchr(status->base_path, '/');
+
+	if (mount->options.name[0])
+		return;
+	if (slash && slash[1])
+		snprintf(mount->options.name, sizeof(mount->options.name),
+			 "%.255s", slash + 1);
+	else
+		snprintf(mount->options.name, sizeof(mount->options.name),
+			 "%.250s.img", mount->branch);
+}
+
+static int open_view(struct mount *mount, const struct mount_params *params,
+		     struct failure *failure)
+{
+	struct snapshot_info *list = NULL;
+	size_t count = 0, i;
+	int rc;
+
+	if (!params->snapshot_id) {
+		snprintf(mount->branch, sizeof(mount->branch), "%s",
+			 params->branch);
+		return view_open_branch(mount->store, params->branch,
+					&mount->view, failure);
+	}
+	rc = history_snapshots(mount->store, NULL, false, &list, &count,
+			       failure);
+	for (i = 0; i < count; i++) {
+		if (list[i].id != params->snapshot_id)
+			continue;
+		snprintf(mount->branch, sizeof(mount->branch), "%s",
+			 list[i].branch);
+		snprintf(mount->snapshot, sizeof(mount->snapshot), "%s",
+			 list[i].name);
+	}
+	free(list);
+	if (rc < 0)
+		return rc;
+	mount->snapshot_id = params->snapshot_id;
+	return view_open_snapshot(mount->store, params->snapshot_id,
+				  &mount->view, failure);
+}
+
+static int start_session(struct mount *mount, struct failure *failure)
+{
+	struct file_info info;
+
+	mount->session = fuse_session_new(&mount->options.arguments,
+					  &image_operations,
+					  sizeof(image_operations), mount);
+	if (!mount->session)
+		return failure_set(failure, FAILURE_FAILED, mount->mountpoint,
+				   "libfuse refused the mount options");
+	if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
+		failure_set(failure, FAILURE_FAILED, mount->mountpoint,
+			    "the kernel refused the mount");
+		failure_hint(failure, "is /dev/fuse there, and (without root) "
+				      "fusermount3 installed and the "
+				      "mountpoint yours?");
+		return -EINVAL;
+	}
+	file_get_info(view_image(mount->view), &info);
+	mount->image_size = info.size_bytes;
+	return 0;
+}
+
+int mount_build(struct mount *mount, const struct mount_params *params,
+		struct failure *failure)
+{
+	struct store_status status;
+	char source[4800];
+	int rc = open_view(mount, params, failure);
+
+	if (rc < 0)
+		return rc;
+	store_status(mount->store, &status);
+	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
+		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
+	rc = mount_options_parse(&mount->options, params->options,
+				 params->snapshot_id != 0, source, failure);
+	if (rc < 0)
+		return rc;
+	default_name(mount, &status);
+	rc = check_mountpoint(mount, params->mountpoint, status.path, failure);
+	return rc < 0 ? rc : start_session(mount, failure);
+}
