@@ -151,12 +151,15 @@ static int delete_one(struct cli *cli, unsigned index, json_t **out_result)
 		cli_say(cli, "would delete %s (%s of its own)\n", target.text,
 			size);
 	else if (now)
-		cli_say(cli, "deleted %s, frees %s\n", target.text, size);
+		cli_say(cli,
+			"deleted %s; its space is given back in the "
+			"background\n",
+			target.text);
 	else
 		cli_say(cli,
-			"deleted %s, %s in the trash; undo with: "
+			"deleted %s; it is in the trash, undo with: "
 			"cowd undo %s\n",
-			target.text, size, target.store);
+			target.text, target.store);
 	return 0;
 }
 

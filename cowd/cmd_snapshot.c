@@ -387,12 +387,15 @@ static void say_deleted(struct cli *cli, const struct target *target,
 	cli_say(cli, "\n");
 	if (count == 0)
 		return;
-	if (now)
-		cli_say(cli, "%s at least %s\n",
-			is_dry ? "would free" : "frees", size);
+	if (is_dry)
+		cli_say(cli, "%s %s\n", size,
+			now ? "at least would be free" :
+			      "would be in the trash");
+	else if (now)
+		cli_say(cli, "their space is given back in the background\n");
 	else
-		cli_say(cli, "%s%s in the trash; undo with: cowd undo %s\n",
-			size, is_dry ? " would be" : "", target->store);
+		cli_say(cli, "in the trash; undo with: cowd undo %s\n",
+			target->store);
 }
 
 static int delete_one(struct cli *cli, const struct target *target,

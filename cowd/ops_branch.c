@@ -88,8 +88,8 @@ static int branch_delete(struct call *call)
 	json_t *unique;
 	int rc = call_branch(call, &info);
 
-	if (rc == 0)
-		rc = listing_load(call, NULL, false, true, &listing);
+	if (rc == 0) /* a walk through the index: only to be told in advance */
+		rc = listing_load(call, NULL, false, call->dry_run, &listing);
 	if (rc < 0)
 		return rc;
 	unique = unique_json(&listing, true, info.id);

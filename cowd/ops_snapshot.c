@@ -323,38 +323,42 @@ static int check_not_held(struct call *call, const struct snapshot_info *info,
 	return 0;
 }
 
+/* What each has alone is summed up for a dry run only: that takes a walk
+ * through the index, and deleting takes none. */
 static int delete_selected(struct call *call, struct selection *selection,
-			   uint64_t *out_bytes)
+			   json_t **out_bytes)
 {
 	bool now = call_flag(call, "now");
 	struct listing listing;
+	uint64_t bytes = 0;
 	size_t i;
-	int rc = listing_load(call, NULL, true, true, &listing);
+	int rc = listing_load(call, NULL, true, call->dry_run, &listing);
 
-	*out_bytes = 0;
 	for (i = 0; rc == 0 && i < selection->count; i++)
 		rc = check_not_held(call, &selection->infos[i], &listing);
 	if (rc < 0) {
 		listing_free(&listing);
 		return rc;
 	}
-	for (i = 0; i < selection->count; i++) {
-		json_t *bytes =
+	for (i = 0; call->dry_run && i < selection->count; i++) {
+		json_t *own =
 			unique_json(&listing, false, selection->infos[i].id);
 
-		*out_bytes += (uint64_t)json_integer_value(bytes);
-		json_decref(bytes);
+		bytes += (uint64_t)json_integer_value(own);
+		json_decref(own);
 	}
 	for (i = 0; rc == 0 && !call->dry_run && i < selection->count; i++)
 		rc = history_delete_snapshot(call->store,
 					     selection->infos[i].id, now,
 					     &call->actor, call->failure);
 	listing_free(&listing);
+	if (rc == 0)
+		*out_bytes = call->dry_run ? json_size(bytes) : json_null();
 	return rc;
 }
 
 static int put_deleted(struct call *call, const struct selection *selection,
-		       uint64_t free_bytes)
+		       json_t *bytes)
 {
 	json_t *names = json_array();
 	size_t i;
@@ -368,9 +372,11 @@ static int put_deleted(struct call *call, const struct selection *selection,
 				json_id(selection->infos[i].id), "name",
 				json_text(selection->infos[i].name), "branch",
 				json_text_or_null(selection->infos[i].branch)));
-	rc = call_put(call, "snapshots", names);
+	rc = call_put(call, "unique_bytes", bytes);
 	if (rc == 0)
-		rc = call_put(call, "unique_bytes", json_size(free_bytes));
+		rc = call_put(call, "snapshots", names);
+	else
+		json_decref(names);
 	if (rc == 0)
 		rc = call_put(call, "now",
 			      json_boolean(call_flag(call, "now")));
@@ -380,13 +386,13 @@ static int put_deleted(struct call *call, const struct selection *selection,
 static int snapshot_delete(struct call *call)
 {
 	struct selection selection = { .infos = NULL };
-	uint64_t free_bytes;
+	json_t *bytes;
 	int rc = select_all(call, &selection);
 
 	if (rc == 0)
-		rc = delete_selected(call, &selection, &free_bytes);
+		rc = delete_selected(call, &selection, &bytes);
 	if (rc == 0)
-		rc = put_deleted(call, &selection, free_bytes);
+		rc = put_deleted(call, &selection, bytes);
 	free(selection.infos);
 	return rc;
 }
@@ -525,7 +531,7 @@ static int snapshot_prune(struct call *call)
 	AUTO_FREE struct branch_info *branches = NULL;
 	const char *only = call_text(call, "branch");
 	struct store_config config;
-	uint64_t free_bytes;
+	json_t *bytes;
 	size_t count = 0, i;
 	int rc = keep_rules(call, &config);
 
@@ -536,9 +542,9 @@ static int snapshot_prune(struct call *call)
 	for (i = 0; rc == 0 && i < count; i++)
 		rc = prune_branch(call, branches[i].name, &config, &selection);
 	if (rc == 0)
-		rc = delete_selected(call, &selection, &free_bytes);
+		rc = delete_selected(call, &selection, &bytes);
 	if (rc == 0)
-		rc = put_deleted(call, &selection, free_bytes);
+		rc = put_deleted(call, &selection, bytes);
 	free(selection.infos);
 	return rc;
 }
