@@ -24,6 +24,8 @@ static int hash_samples(int fd, uint64_t size_bytes, uint64_t *out_hash)
 						    0;
 	int i;
 
+	/* Else the reset believes what seed the stack happens to hold. */
+	memset(&state, 0, sizeof(state));
 	XXH3_64bits_reset_withSeed(&state, size_bytes);
 	for (i = 0; i < SAMPLE_COUNT; i++) {
 		uint64_t at = last / (SAMPLE_COUNT - 1) * (uint64_t)i;

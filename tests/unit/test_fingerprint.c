@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
 
 #include "base_impl.h"
 
@@ -49,6 +51,35 @@ static void assert_difference(const struct base_fingerprint *a,
 		assert_non_null(strstr(text, word));
 	else
 		assert_string_equal(text, "");
+}
+
+/* What an earlier state of this seed may leave where the next one lies. */
+__attribute__((noinline)) static uint64_t soil_stack(uint64_t seed,
+						     uint64_t dirt)
+{
+	_Alignas(64) volatile uint64_t stack[2048];
+	size_t i, seed_at = offsetof(XXH3_state_t, seed) % 64 / 8;
+	size_t secret_at = offsetof(XXH3_state_t, extSecret) % 64 / 8;
+
+	for (i = 0; i < 2048; i++)
+		stack[i] = i % 8 == seed_at   ? seed :
+			   i % 8 == secret_at ? 0 :
+						dirt;
+	return stack[seed_at];
+}
+
+static void test_the_hash_does_not_depend_on_the_stack(void **state)
+{
+	AUTO_CLOSE int fd = file_with(SIZE, 5, 'x');
+	struct base_fingerprint a, b;
+
+	(void)state;
+	assert_int_equal(soil_stack(SIZE, 1), SIZE);
+	assert_int_equal(fingerprint_take(fd, true, &a), 0);
+	assert_int_equal(soil_stack(SIZE, 2), SIZE);
+	assert_int_equal(fingerprint_take(fd, true, &b), 0);
+	assert_int_equal(a.sample_hash, b.sample_hash);
+	assert_int_equal(a.full_hash, b.full_hash);
 }
 
 static void test_equal_content_is_equal_wherever_it_lies(void **state)
@@ -109,6 +140,7 @@ static void test_kind_size_and_time_are_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_hash_does_not_depend_on_the_stack),
 		cmocka_unit_test(test_equal_content_is_equal_wherever_it_lies),
 		cmocka_unit_test(test_first_and_last_byte_are_sampled),
 		cmocka_unit_test(test_full_hash_sees_every_byte),
