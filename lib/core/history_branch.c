@@ -261,18 +261,18 @@ int history_delete_branch(struct store *store, const char *name, bool now,
 					0, actor, failure);
 }
 
-static int rename_branch_locked(struct store *store, const char *name,
+static int rename_branch_locked(struct store *store, uint32_t id,
 				const char *new_name, uint64_t undoes,
 				const struct actor *actor, uint64_t *lsn,
 				struct failure *failure)
 	REQUIRES(store->order_lock)
 {
+	struct branch *branch = graph_branch(&store->graph, id);
 	struct history_record record;
-	struct branch *branch;
-	int rc = history_branch_locked(store, name, &branch, failure);
 
-	if (rc < 0)
-		return rc;
+	if (!branch || branch->row.state != BRANCH_STATE_LIVE)
+		return failure_set(failure, FAILURE_NOT_FOUND, new_name,
+				   "the branch to be renamed is gone");
 	if (graph_branch_named(&store->graph, new_name))
 		return failure_set(failure, FAILURE_EXISTS, new_name,
 				   "a branch of this name exists");
@@ -280,11 +280,12 @@ static int rename_branch_locked(struct store *store, const char *name,
 	record.branch = branch->row.id;
 	record.undoes = undoes;
 	strcpy_bounded(record.name, new_name, sizeof(record.name));
-	strcpy_bounded(record.old_name, name, sizeof(record.old_name));
+	strcpy_bounded(record.old_name, branch->row.name,
+		       sizeof(record.old_name));
 	return history_log_locked(store, &record, lsn);
 }
 
-int history_rename_branch_undoing(struct store *store, const char *name,
+int history_rename_branch_undoing(struct store *store, uint32_t id,
 				  const char *new_name, uint64_t undoes,
 				  const struct actor *actor,
 				  struct failure *failure)
@@ -295,7 +296,7 @@ int history_rename_branch_undoing(struct store *store, const char *name,
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->order_lock);
-	rc = rename_branch_locked(store, name, new_name, undoes, actor, &lsn,
+	rc = rename_branch_locked(store, id, new_name, undoes, actor, &lsn,
 				  failure);
 	mutex_unlock(&store->order_lock);
 	return history_finish(store, rc, lsn, new_name, "rename", failure);
@@ -305,7 +306,12 @@ int history_rename_branch(struct store *store, const char *name,
 			  const char *new_name, const struct actor *actor,
 			  struct failure *failure)
 {
-	return history_rename_branch_undoing(store, name, new_name, 0, actor,
+	struct branch_info info;
+	int rc = history_find_branch(store, name, &info, failure);
+
+	if (rc < 0)
+		return rc;
+	return history_rename_branch_undoing(store, info.id, new_name, 0, actor,
 					     failure);
 }
 

@@ -36,9 +36,11 @@ NODISCARD int history_rename_snapshot_undoing(struct store *store, uint32_t id,
 					      const char *name, uint64_t undoes,
 					      const struct actor *actor,
 					      struct failure *failure);
-NODISCARD int history_rename_branch_undoing(
-	struct store *store, const char *name, const char *new_name,
-	uint64_t undoes, const struct actor *actor, struct failure *failure);
+NODISCARD int history_rename_branch_undoing(struct store *store, uint32_t id,
+					    const char *new_name,
+					    uint64_t undoes,
+					    const struct actor *actor,
+					    struct failure *failure);
 NODISCARD int history_set_hold(struct store *store, uint32_t snapshot_id,
 			       const char *tag, bool hold, uint64_t undoes,
 			       const struct actor *actor,

@@ -175,7 +175,7 @@ static int revert(struct store *store, const struct undo *undo,
 						failure);
 	case OPERATION_BRANCH_RENAME:
 		return history_rename_branch_undoing(
-			store, h->name, h->old_name, id, actor, failure);
+			store, h->branch, h->old_name, id, actor, failure);
 	case OPERATION_RESIZE:
 		return undo_resize(store, undo, actor, result, failure);
 	case OPERATION_PURGE:

@@ -194,6 +194,22 @@ static void test_empty_parents_are_as_good_as_folded(void **state)
 	assert_int_equal(graph_last_point(graph, 3, 50), 20);
 }
 
+static void test_a_parent_that_two_have_left_is_a_point_of_both(void **state)
+{
+	struct graph *graph = *state;
+
+	add_line(graph, 1, 0, 0);
+	add_line(graph, 2, 1, 10);
+	add_line(graph, 3, 1, 20);
+	add_branch(graph, 1, 2, BRANCH_STATE_LIVE);
+	add_branch(graph, 2, 3, BRANCH_STATE_LIVE);
+	assert_int_equal(graph_last_point(graph, 2, 50), 10);
+	assert_int_equal(graph_last_point(graph, 3, 50), 20);
+	graph_branch(graph, 1)->row.state = BRANCH_STATE_DELETING;
+	graph_refresh(graph);
+	assert_int_equal(graph_last_point(graph, 3, 50), 0);
+}
+
 static void test_the_next_point_is_the_first_seen_or_left(void **state)
 {
 	struct graph *graph = *state;
@@ -301,6 +317,7 @@ int main(void)
 		GRAPH_TEST(
 			test_a_line_that_nobody_is_on_keeps_but_does_not_see),
 		GRAPH_TEST(test_empty_parents_are_as_good_as_folded),
+		GRAPH_TEST(test_a_parent_that_two_have_left_is_a_point_of_both),
 		GRAPH_TEST(test_the_next_point_is_the_first_seen_or_left),
 		GRAPH_TEST(test_a_ghost_has_nobody_and_at_most_one_child),
 		GRAPH_TEST(test_holds_are_counted),
