@@ -65,6 +65,18 @@ static uint64_t visible_bytes(struct file *file)
 	return visible;
 }
 
+/* Without order_lock, which is held while records are written. */
+uint64_t file_size(struct file *file)
+{
+	struct store *store = file->view->store;
+	uint64_t size_bytes;
+
+	mutex_lock(&store->map_lock);
+	size_bytes = file->row.size_bytes;
+	mutex_unlock(&store->map_lock);
+	return size_bytes;
+}
+
 /* Base, cut off where it can no longer be seen. */
 static int read_base(struct file *file, uint64_t offset_bytes, uint8_t *data,
 		     size_t len_bytes)
@@ -266,16 +278,15 @@ int file_read(struct file *file, uint64_t offset_bytes, void *data,
 	      size_t len_bytes, size_t *out_len_bytes)
 {
 	struct store *store = file->view->store;
-	struct file_info info;
+	uint64_t size_bytes = file_size(file);
 	uint8_t *next = data;
 	size_t done = 0;
 	int rc = 0;
 
-	file_get_info(file, &info);
-	if (offset_bytes >= info.size_bytes)
+	if (offset_bytes >= size_bytes)
 		len_bytes = 0;
-	else if (len_bytes > info.size_bytes - offset_bytes)
-		len_bytes = (size_t)(info.size_bytes - offset_bytes);
+	else if (len_bytes > size_bytes - offset_bytes)
+		len_bytes = (size_t)(size_bytes - offset_bytes);
 	while (done < len_bytes && rc == 0) {
 		uint64_t at = offset_bytes + done;
 		size_t left = len_bytes - done, step;
@@ -412,15 +423,14 @@ static int skip_holes(struct file *file, uint64_t *at)
 int file_seek(struct file *file, uint64_t offset_bytes, bool want_data,
 	      uint64_t *out_offset_bytes)
 {
-	struct file_info info;
+	uint64_t size_bytes = file_size(file);
 	uint64_t at = offset_bytes;
 	unsigned windows = 0;
 	int rc;
 
-	file_get_info(file, &info);
-	if (offset_bytes >= info.size_bytes)
+	if (offset_bytes >= size_bytes)
 		return -ENXIO;
-	while (at < info.size_bytes) {
+	while (at < size_bytes) {
 		rc = seek_in_window(file, at, want_data, &at);
 		if (rc == 0)
 			break;
@@ -433,10 +443,10 @@ int file_seek(struct file *file, uint64_t offset_bytes, bool want_data,
 		if (rc < 0)
 			return rc;
 	}
-	if (at >= info.size_bytes) {
+	if (at >= size_bytes) {
 		if (want_data)
 			return -ENXIO;
-		at = info.size_bytes;
+		at = size_bytes;
 	}
 	*out_offset_bytes = at;
 	return 0;

@@ -6,6 +6,8 @@
  * I2: a part block is read, merged and written whole under its stripe,
  *     exclusively; whole blocks hold the stripe shared. So no write of a
  *     block is lost to a part write of its neighbour's bytes.
+ *     A head moves with all stripes held: so no part write carries bytes
+ *     from one state to another.
  * I3: bytes of the last block behind the end of the file are zeros.
  *
  * A crash leaves the file as after some prefix of the acknowledged writes
@@ -24,7 +26,7 @@ static pthread_rwlock_t *stripe_of(struct file *file, uint64_t block)
 	return &file->stripes[block / WINDOW_BLOCKS % FILE_STRIPES];
 }
 
-static void lock_all_stripes(struct file *file)
+void file_hold_writers(struct file *file)
 {
 	int i;
 
@@ -32,7 +34,7 @@ static void lock_all_stripes(struct file *file)
 		pthread_rwlock_wrlock(&file->stripes[i]);
 }
 
-static void unlock_all_stripes(struct file *file)
+void file_release_writers(struct file *file)
 {
 	int i;
 
@@ -350,17 +352,6 @@ static int grow(struct file *file, uint64_t size_bytes)
 	return rc;
 }
 
-static uint64_t size_of(struct file *file)
-{
-	struct store *store = file->view->store;
-	uint64_t size_bytes;
-
-	mutex_lock(&store->map_lock);
-	size_bytes = file->row.size_bytes;
-	mutex_unlock(&store->map_lock);
-	return size_bytes;
-}
-
 int file_write(struct file *file, uint64_t offset_bytes, const void *data,
 	       size_t len_bytes)
 {
@@ -375,7 +366,7 @@ int file_write(struct file *file, uint64_t offset_bytes, const void *data,
 	    len_bytes > FILE_SIZE_BYTES_MAX - offset_bytes)
 		return -EFBIG;
 	worker_throttle(store);
-	if (offset_bytes + len_bytes > size_of(file))
+	if (offset_bytes + len_bytes > file_size(file))
 		rc = grow(file, offset_bytes + len_bytes);
 	while (left > 0 && rc == 0) {
 		size_t in_block = offset_bytes % BLOCK_BYTES, step;
@@ -423,7 +414,7 @@ static int zero_blocks(struct file *file, uint64_t first_block,
 
 int file_zero(struct file *file, uint64_t offset_bytes, uint64_t len_bytes)
 {
-	uint64_t size_bytes = size_of(file), end, first, last;
+	uint64_t size_bytes = file_size(file), end, first, last;
 	int rc = check(file, 0);
 
 	if (rc < 0)
@@ -469,8 +460,8 @@ int file_resize(struct file *file, uint64_t size_bytes)
 	if (size_bytes > FILE_SIZE_BYTES_MAX)
 		return -EFBIG;
 	worker_throttle(store);
-	lock_all_stripes(file);
-	if (tail && size_bytes < file->row.size_bytes) /* I3 */
+	file_hold_writers(file);
+	if (tail && size_bytes < file_size(file)) /* I3 */
 		rc = merge_block(file, size_bytes / BLOCK_BYTES, tail, NULL,
 				 BLOCK_BYTES - tail);
 	if (rc == 0) {
@@ -478,7 +469,7 @@ int file_resize(struct file *file, uint64_t size_bytes)
 		rc = resize_locked(file, size_bytes);
 		mutex_unlock(&store->order_lock);
 	}
-	unlock_all_stripes(file);
+	file_release_writers(file);
 	return rc;
 }
 

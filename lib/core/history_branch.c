@@ -79,14 +79,22 @@ int history_rollback_undoing(struct store *store, const char *branch,
 			     struct rollback_result *out_result,
 			     struct failure *failure)
 {
+	struct view *view;
 	uint64_t lsn;
-	int rc;
+	int rc = view_open_branch(store, branch, &view, failure);
 
 	memset(out_result, 0, sizeof(*out_result));
+	if (rc == -ENOENT)
+		failure_hint(failure, "cowd branch list %s", store->path);
+	if (rc < 0)
+		return rc;
+	file_hold_writers(view_image(view));
 	mutex_lock(&store->order_lock);
 	rc = rollback_locked(store, branch, snapshot_id, note, undoes, actor,
 			     out_result, &lsn, failure);
 	mutex_unlock(&store->order_lock);
+	file_release_writers(view_image(view));
+	view_put(view);
 	rc = history_finish(store, rc, lsn, branch, "roll back", failure);
 	if (rc == 0 && out_result->kept)
 		rc = history_get_snapshot(store, out_result->kept_as.id,

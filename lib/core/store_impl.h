@@ -251,9 +251,14 @@ NODISCARD int chunk_read_block(struct store *store, const struct slot *slot,
 			       void *block);
 void chunk_cache_drop(struct store *store);
 
+/* Waits for the writes that run and keeps others out; before order_lock. */
+void file_hold_writers(struct file *file);
+void file_release_writers(struct file *file);
+
 /* One whole block of the file as it reads now. */
 NODISCARD int file_read_block(struct file *file, uint64_t block, uint8_t *data);
 uint64_t file_delta_bytes(struct file *file);
+uint64_t file_size(struct file *file);
 
 /* Compresses up to 16 blocks into stored (16 blocks of room), header and
  * padding included. Returns the blocks taken; 0: it saves less than one in
