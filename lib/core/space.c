@@ -432,6 +432,22 @@ int space_usage(struct store *store, struct space_usage *out_usage,
 	return rc;
 }
 
+/* False: it is open, and goes another time. */
+static int purge_snapshot(struct store *store, uint32_t id,
+			  const struct actor *actor, bool *out_purged,
+			  struct failure *failure)
+{
+	struct failure why = { 0 };
+	int rc = history_delete_snapshot(store, id, true, actor, &why);
+
+	*out_purged = rc == 0;
+	if (rc == -EBUSY)
+		return 0;
+	if (rc < 0 && failure && failure->code == FAILURE_NONE)
+		*failure = why;
+	return rc;
+}
+
 /* Trash old enough goes to deleting; returns how much there is. */
 static int purge_trash(struct store *store, int64_t before_ns, bool dry_run,
 		       const struct actor *actor, struct gc_result *result,
@@ -439,6 +455,7 @@ static int purge_trash(struct store *store, int64_t before_ns, bool dry_run,
 {
 	struct snapshot_info *snapshots = NULL;
 	struct branch_info *branches = NULL;
+	bool purged = true;
 	size_t count, i;
 	int rc = history_snapshots(store, NULL, true, &snapshots, &count,
 				   failure);
@@ -447,10 +464,10 @@ static int purge_trash(struct store *store, int64_t before_ns, bool dry_run,
 		if (snapshots[i].state != SNAPSHOT_STATE_TRASH ||
 		    snapshots[i].deleted_ns > before_ns)
 			continue;
-		result->snapshots_purged++;
 		if (!dry_run)
-			rc = history_delete_snapshot(store, snapshots[i].id,
-						     true, actor, failure);
+			rc = purge_snapshot(store, snapshots[i].id, actor,
+					    &purged, failure);
+		result->snapshots_purged += purged;
 	}
 	free(snapshots);
 	if (rc == 0)

@@ -75,7 +75,8 @@ static void test_an_image_before_any_checkpoint_has_every_write(void **state)
 	struct store_world *world = *state;
 
 	world_write(world, 100, 3 * (size_t)BLOCK_BYTES, 2);
-	world_zero(world, WINDOW_BYTES - 5, 10);
+	world_zero(world, WINDOW_BYTES - BLOCK_BYTES - 5,
+		   (size_t)3 * BLOCK_BYTES);
 	world_resize(world, WORLD_BASE_BYTES + 3);
 	continue_with_image(world);
 	world_check(world);
