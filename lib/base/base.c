@@ -49,8 +49,6 @@ static void watch_writers_locked(struct base *base) REQUIRES(base->lock)
 static int missing(const char *path, struct failure *failure)
 {
 	failure_set(failure, FAILURE_FAILED, path, "the base does not exist");
-	failure_hint(failure, "check the path; a base that was moved is given "
-			      "with --base");
 	return -ENOENT;
 }
 
@@ -186,6 +184,9 @@ int base_reopen(const struct base_fingerprint *expected, const char *path,
 	int rc = path ? base_open(path, false, &base, failure) :
 			open_new(expected->path, false, &base, failure);
 
+	if (rc == -ENOENT)
+		failure_hint(failure, "bring it back; one that was moved is "
+				      "given with --base");
 	if (rc < 0)
 		return rc;
 	fingerprint_difference(expected, &base->fingerprint, difference,

@@ -65,8 +65,10 @@ static int append_extent_locked(struct file *file, struct extent_record *extent,
 
 	extent->line = file->view->line;
 	extent->gen = file->view->gen;
-	rc = log_append(store->log, type, payload,
-			extent_record_encode(extent, type, payload), &lsn);
+	rc = store_logged(
+		store,
+		log_append(store->log, type, payload,
+			   extent_record_encode(extent, type, payload), &lsn));
 	if (rc < 0)
 		return rc;
 	rc = file_apply_extent_locked(file, extent, type == RECORD_TYPE_LZ4);
@@ -101,8 +103,9 @@ static int append_zero_locked(struct file *file, uint64_t first_block,
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = log_append(store->log, RECORD_TYPE_ZERO, payload,
-			    zero_record_encode(&zero, payload), &lsn);
+	int rc = store_logged(
+		store, log_append(store->log, RECORD_TYPE_ZERO, payload,
+				  zero_record_encode(&zero, payload), &lsn));
 
 	if (rc < 0)
 		return rc;
@@ -170,7 +173,8 @@ static int write_raw(struct file *file, uint64_t first_block,
 		.stored_blocks = (uint16_t)block_count,
 	};
 	uint32_t i;
-	int rc = log_reserve(store->log, block_count, &extent.chunk);
+	int rc = store_logged(store, log_reserve(store->log, block_count,
+						 &extent.chunk));
 
 	if (rc < 0)
 		return rc;
@@ -178,7 +182,8 @@ static int write_raw(struct file *file, uint64_t first_block,
 		extent.sums[i] = block_checksum(store->seed,
 						data + (size_t)i * BLOCK_BYTES,
 						BLOCK_BYTES);
-	rc = log_write_blocks(store->log, extent.chunk, data, block_count);
+	rc = store_logged(store, log_write_blocks(store->log, extent.chunk,
+						  data, block_count));
 	if (rc < 0)
 		return rc;
 	atomic_fetch_add(&store->count.stored_bytes,
@@ -202,13 +207,15 @@ static int write_lz4(struct file *file, uint64_t first_block,
 
 	if (blocks == 0)
 		return 1;
-	rc = log_reserve(store->log, blocks, &extent.chunk);
+	rc = store_logged(store,
+			  log_reserve(store->log, blocks, &extent.chunk));
 	if (rc < 0)
 		return rc;
 	extent.stored_blocks = (uint16_t)blocks;
 	extent.sums[0] = block_checksum(store->seed, stored,
 					(size_t)blocks * BLOCK_BYTES);
-	rc = log_write_blocks(store->log, extent.chunk, stored, blocks);
+	rc = store_logged(store, log_write_blocks(store->log, extent.chunk,
+						  stored, blocks));
 	if (rc < 0)
 		return rc;
 	atomic_fetch_add(&store->count.stored_bytes,
@@ -329,8 +336,10 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = log_append(store->log, RECORD_TYPE_RESIZE, payload,
-			    resize_record_encode(&resize, payload), &lsn);
+	int rc = store_logged(
+		store,
+		log_append(store->log, RECORD_TYPE_RESIZE, payload,
+			   resize_record_encode(&resize, payload), &lsn));
 
 	if (rc < 0)
 		return rc;
@@ -490,9 +499,11 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = log_append(store->log, RECORD_TYPE_ATTRIBUTES, payload,
-			    attributes_record_encode(&attributes, payload),
-			    &lsn);
+	int rc = store_logged(
+		store,
+		log_append(store->log, RECORD_TYPE_ATTRIBUTES, payload,
+			   attributes_record_encode(&attributes, payload),
+			   &lsn));
 
 	if (rc == 0)
 		file_apply_attributes_locked(file, &attributes);

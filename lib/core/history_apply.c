@@ -369,8 +369,9 @@ int history_log_locked(struct store *store, struct history_record *record,
 	if (rc < 0)
 		return rc;
 	record->time_ns = store_realtime_ns();
-	rc = log_append(store->log, RECORD_TYPE_HISTORY, payload,
-			history_record_encode(record, payload), lsn);
+	rc = store_logged(
+		store, log_append(store->log, RECORD_TYPE_HISTORY, payload,
+				  history_record_encode(record, payload), lsn));
 	if (rc < 0)
 		return rc;
 	rc = history_apply_locked(store, record, *lsn);

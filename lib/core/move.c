@@ -272,7 +272,7 @@ static int write_moved(struct mover *mover, struct move_record *move)
 	else
 		blocks = move->block_count;
 	move->stored_blocks = (uint16_t)blocks;
-	rc = log_reserve(store->log, blocks, &move->chunk);
+	rc = store_logged(store, log_reserve(store->log, blocks, &move->chunk));
 	if (rc < 0)
 		return rc;
 	if (move->is_lz4)
@@ -285,7 +285,8 @@ static int write_moved(struct mover *mover, struct move_record *move)
 	mover->result.moved_bytes += (uint64_t)blocks * BLOCK_BYTES;
 	mover->result.saved_by_compression_bytes +=
 		(uint64_t)(move->block_count - blocks) * BLOCK_BYTES;
-	return log_write_blocks(store->log, move->chunk, bytes, blocks);
+	return store_logged(store, log_write_blocks(store->log, move->chunk,
+						    bytes, blocks));
 }
 
 static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
@@ -315,8 +316,9 @@ static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->order_lock);
-	rc = log_append(store->log, RECORD_TYPE_MOVE, payload,
-			move_record_encode(&move, payload), &lsn);
+	rc = store_logged(store,
+			  log_append(store->log, RECORD_TYPE_MOVE, payload,
+				     move_record_encode(&move, payload), &lsn));
 	if (rc == 0) {
 		rc = move_apply_locked(store, &move);
 		if (rc < 0)

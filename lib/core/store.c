@@ -61,6 +61,13 @@ int store_fail(struct store *store, int rc, const char *format, ...)
 	return rc;
 }
 
+int store_logged(struct store *store, int rc)
+{
+	if (rc == 0 || rc == -ENOSPC || rc == -EDQUOT || rc == -ENOMEM)
+		return rc;
+	return store_fail(store, rc, "a write to the log failed");
+}
+
 /*
  * Writes use up a budget, what was free above the reserve at the last look;
  * it is looked again when that is gone, and every 50 ms.

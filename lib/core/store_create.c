@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store_impl.h"
@@ -129,10 +130,24 @@ static int fill_index(struct index *index, const struct log_params *log,
 	return rc < 0 ? rc : index_commit(index);
 }
 
+/* On a small file system the usual reserve would leave no room for data. */
+static void fit_reserve(int directory_fd, struct store_config *config)
+{
+	struct statvfs vfs;
+	uint64_t most;
+
+	if (fstatvfs(directory_fd, &vfs) < 0)
+		return;
+	most = (uint64_t)vfs.f_blocks * vfs.f_frsize / 16;
+	if (config->reserve_bytes > most)
+		config->reserve_bytes = most & ~(uint64_t)0xfffff;
+}
+
 static int make_files(const struct store_create_params *params,
 		      int directory_fd, const struct base *base,
 		      uint64_t size_bytes, struct failure *failure)
 {
+	struct store_config config = params->config;
 	struct log_params log = { 0 };
 	struct log_position position;
 	AUTO_CLOSE int segments_fd = -1;
@@ -151,9 +166,10 @@ static int make_files(const struct store_create_params *params,
 	log.uuid[6] = (uint8_t)((log.uuid[6] & 0x0f) | 0x40);
 	log.uuid[8] = (uint8_t)((log.uuid[8] & 0x3f) | 0x80);
 	log.directory_fd = segments_fd;
+	fit_reserve(directory_fd, &config);
 	rc = log_create(&log, &position);
 	if (rc == 0)
-		rc = store_write_config(directory_fd, &params->config);
+		rc = store_write_config(directory_fd, &config);
 	if (rc == 0)
 		rc = index_create(params->path, failure);
 	if (rc == 0)

@@ -140,6 +140,9 @@ int64_t store_realtime_ns(void);
  * Returns rc. */
 int store_fail(struct store *store, int rc, const char *format, ...)
 	PRINTF_LIKE(3, 4);
+/* The result of a write to the log: a full disk or memory may pass, all else
+ * is such an error. Returns rc. */
+int store_logged(struct store *store, int rc);
 /* 0, or why nothing may be written now. user_bytes of data that are about to
  * be written must leave the reserve alone; 0 for what may use it. */
 NODISCARD int store_check_writable(struct store *store, uint64_t user_bytes);
