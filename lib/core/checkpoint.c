@@ -353,19 +353,18 @@ static bool bit(const uint8_t *bits, uint32_t nr)
 	return bits[nr / 8] >> (nr % 8) & 1;
 }
 
-static int punch_segment(struct store *store, uint32_t id, const uint8_t *bits,
-			 bool wanted, uint32_t end)
+static int punch_segment(struct store *store, uint32_t id, const uint8_t *freed)
 {
 	uint32_t block = 1, begin;
 	int rc = 0;
 
-	while (block < end && rc == 0) {
-		if (bit(bits, block) != wanted) {
+	while (block < SEGMENT_BLOCKS && rc == 0) {
+		if (!bit(freed, block)) {
 			block++;
 			continue;
 		}
 		begin = block;
-		while (block < end && bit(bits, block) == wanted)
+		while (block < SEGMENT_BLOCKS && bit(freed, block))
 			block++;
 		rc = log_punch(store->log, (struct location){ id, begin },
 			       block - begin);
@@ -424,34 +423,7 @@ static void punch_freed(struct store *store, const struct space_save *save)
 
 		if (!segment->freed)
 			continue;
-		if (punch_segment(store, segment->id, segment->freed, true,
-				  SEGMENT_BLOCKS) == 0)
-			punched(store, segment->id);
-	}
-}
-
-/*
- * After a crash: segments whose freed blocks may not have been punched.
- * Called when the log was replayed and checkpointed, so that every block
- * with a record is known, and before anything new is written.
- */
-void checkpoint_punch_marked(struct store *store)
-{
-	struct space_map *map = &store->space;
-	uint8_t live[SEGMENT_BITMAP_BYTES];
-	size_t i;
-
-	if (reap_needed(store)) /* I2: the reaper's checkpoint does it */
-		return;
-
-	for (i = 0; i < map->count; i++) {
-		struct segment_space *segment = map->segments[i];
-
-		if (!segment->punch)
-			continue;
-		memcpy(live, segment->live, sizeof(live));
-		if (punch_segment(store, segment->id, live, false,
-				  segment->used_blocks) == 0)
+		if (punch_segment(store, segment->id, segment->freed) == 0)
 			punched(store, segment->id);
 	}
 }

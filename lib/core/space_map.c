@@ -160,8 +160,7 @@ void space_map_free(struct space_map *map, struct location at, uint32_t blocks)
 	segment = space_map_segment(map, at.segment);
 	if (segment && !segment->freed)
 		segment->freed = calloc(1, SEGMENT_BITMAP_BYTES);
-	if (!segment || !segment->freed) {
-		map->failed = map->failed || segment;
+	if (!segment || !segment->freed) { /* it stays in use */
 		mutex_unlock(&map->lock);
 		return;
 	}
@@ -176,6 +175,35 @@ void space_map_free(struct space_map *map, struct location at, uint32_t blocks)
 	}
 	segment->punch = true;
 	segment->dirty = true;
+	mutex_unlock(&map->lock);
+}
+
+static void free_dead(struct space_map *map, struct segment_space *segment)
+	REQUIRES(map->lock)
+{
+	uint32_t i;
+
+	if (!segment->freed)
+		segment->freed = calloc(1, SEGMENT_BITMAP_BYTES);
+	if (!segment->freed)
+		return; /* the mark stays */
+	for (i = 1; i < segment->used_blocks; i++) {
+		if (bit(segment->live, i))
+			continue;
+		segment->freed[i / 8] |= (uint8_t)(1U << (i % 8));
+		map->freed_blocks++;
+	}
+	segment->dirty = true;
+}
+
+void space_map_free_marked(struct space_map *map)
+{
+	size_t i;
+
+	mutex_lock(&map->lock);
+	for (i = 0; i < map->count; i++)
+		if (map->segments[i]->punch)
+			free_dead(map, map->segments[i]);
 	mutex_unlock(&map->lock);
 }
 
@@ -229,7 +257,7 @@ int space_map_begin_save(struct space_map *map, struct space_save *out_save)
 	mutex_lock(&map->lock);
 	out_save->segments =
 		calloc(map->count + 1, sizeof(*out_save->segments));
-	if (!out_save->segments)
+	if (!out_save->segments || map->failed)
 		rc = -ENOMEM;
 	for (i = 0; rc == 0 && i < map->count; i++) {
 		map->segments[i]->was_dead = map->segments[i]->live_blocks ==

@@ -31,7 +31,7 @@ struct space_map {
 	size_t count, capacity;
 	uint64_t live_blocks, metadata_blocks; /* totals */
 	uint64_t freed_blocks;		       /* waiting */
-	bool failed; /* out of memory: what is freed is found by gc */
+	bool failed; /* out of memory: what is in use is not all known */
 };
 
 void space_map_init(struct space_map *map);
@@ -41,6 +41,11 @@ NODISCARD int space_map_load(struct space_map *map, struct index *index);
 void space_map_use(struct space_map *map, struct location at, uint32_t blocks,
 		   bool metadata);
 void space_map_free(struct space_map *map, struct location at, uint32_t blocks);
+/*
+ * Frees again what is dead in segments with a mark: it may not be punched
+ * out yet. Once what replay found is in use, and before anything is written.
+ */
+void space_map_free_marked(struct space_map *map);
 /* Id of the newest segment, 0: none. */
 uint32_t space_map_newest(struct space_map *map);
 uint64_t space_map_live_blocks(struct space_map *map);
@@ -48,7 +53,8 @@ uint64_t space_map_freed_blocks(struct space_map *map);
 bool space_map_is_live(struct space_map *map, struct location at);
 void space_map_seal(struct space_map *map, uint32_t segment,
 		    uint32_t used_blocks, uint64_t last_lsn);
-/* Copies of all changed segments as of now; freed marks move into *freed. */
+/* Copies of all changed segments as of now; freed marks move into *freed.
+ * -ENOMEM for ever once a use was not noted: the log still knows it. */
 struct space_save {
 	struct segment_space *segments;
 	size_t count;

@@ -342,6 +342,7 @@ static int open_log(struct store *store, const struct log_position *position,
 	if (rc < 0)
 		return rc;
 	if (was_clean && store->recovered_records == 0) {
+		space_map_free_marked(&store->space);
 		rc = index_meta_put(store->index, "clean", 0);
 		if (rc == 0)
 			rc = index_commit(store->index);
@@ -353,7 +354,7 @@ static int open_log(struct store *store, const struct log_position *position,
 	if (rc == 0)
 		rc = checkpoint_run(store, false);
 	if (rc == 0)
-		checkpoint_punch_marked(store);
+		space_map_free_marked(&store->space);
 	return rc < 0 ? failure_errno(failure, rc, store->path,
 				      "can't checkpoint after recovery") :
 			0;

@@ -241,7 +241,6 @@ NODISCARD int move_apply_locked(struct store *store,
 /* compact.c: one segment worth of background work; false: nothing to do. */
 NODISCARD int compact_idle(struct store *store, bool *out_more);
 
-void checkpoint_punch_marked(struct store *store);
 NODISCARD int meta_put_position(struct index *index,
 				const struct log_position *position);
 
