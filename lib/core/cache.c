@@ -55,6 +55,7 @@ static void window_free(struct window *window)
 }
 
 static void set_dirty(struct store *store, struct window *window)
+	REQUIRES(store->map_lock)
 {
 	if (window->dirty)
 		return;
@@ -121,7 +122,7 @@ void cache_retire(struct store *store, struct window_cache *cache)
 }
 
 /* Second chance: clean windows that were not used since the last round. */
-static void evict(struct store *store)
+static void evict(struct store *store) REQUIRES(store->map_lock)
 {
 	struct window *window, *next;
 	unsigned looked = 0;
@@ -366,27 +367,28 @@ static int freeze(struct store *store, struct window *window)
 
 int cache_begin_change(struct view *view, struct window *window)
 {
-	struct store *store = view->store;
 	bool own = window->line == view->line && window->gen > view->last_kept;
 	int rc = 0;
 
 	if (window->dirty && !own)
-		rc = freeze(store, window); /* others see this version */
+		rc = freeze(view->store, window); /* others see this version */
 	else if (window->dirty &&
-		 window->checkpoint_nr != store->checkpoint_nr &&
+		 window->checkpoint_nr != view->store->checkpoint_nr &&
 		 !window->saving)
-		rc = freeze(store, window); /* a checkpoint needs it */
+		rc = freeze(view->store, window); /* a checkpoint needs it */
 	if (rc < 0)
 		return rc;
 	if (!own) {
 		window->line = view->line;
 		window->gen = view->gen;
 	}
-	if (window->dirty && window->checkpoint_nr != store->checkpoint_nr)
-		cache_mark_clean(store, window); /* back in at the list's end */
+	/* Back in at the list's end. */
+	if (window->dirty &&
+	    window->checkpoint_nr != view->store->checkpoint_nr)
+		cache_mark_clean(view->store, window);
 	window->saving = false;
-	window->checkpoint_nr = store->checkpoint_nr;
-	set_dirty(store, window);
+	window->checkpoint_nr = view->store->checkpoint_nr;
+	set_dirty(view->store, window);
 	return 0;
 }
 

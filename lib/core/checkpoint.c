@@ -82,7 +82,7 @@ static int copy_inodes(struct store *store, struct saved_state *state)
 
 	DL_FOREACH2(store->views, view, next)
 	{
-		rc = view_keep_inode_locked(view);
+		rc = view_keep_inode_locked(store, view);
 		if (rc < 0)
 			return rc;
 	}

@@ -249,6 +249,7 @@ static uint32_t next_unpacked(struct store *store)
 }
 
 static int pack_one(struct store *store, bool *out_more)
+	REQUIRES(store->maintenance_lock)
 {
 	AUTO_FREE struct mover *mover = calloc(1, sizeof(*mover));
 	struct window_list list = { 0 };

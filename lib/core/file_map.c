@@ -61,7 +61,6 @@ static int change_window(struct file *file, struct window *window,
 			 uint32_t slot_count)
 	REQUIRES(file->view->store->map_lock)
 {
-	struct store *store = file->view->store;
 	size_t bytes;
 	int rc = cache_begin_change(file->view, window);
 
@@ -74,7 +73,7 @@ static int change_window(struct file *file, struct window *window,
 	if (rc < 0)
 		return rc;
 	free_dropped(drop);
-	cache_account(store, window, bytes);
+	cache_account(file->view->store, window, bytes);
 	drop->branch->row.refer_blocks += data_slots(slots, slot_count);
 	drop->branch->row.refer_blocks -= drop->gone_count;
 	return 0;
@@ -85,21 +84,20 @@ int file_apply_slots_locked(struct file *file, uint64_t number,
 			    unsigned begin, unsigned end)
 {
 	struct view *view = file->view;
-	struct store *store = view->store;
 	struct drop_context drop = {
 		.view = view,
-		.branch = graph_branch(&store->graph, view->branch),
+		.branch = graph_branch(&view->store->graph, view->branch),
 	};
 	struct window *window;
 	int rc = -EAGAIN;
 
 	while (rc == -EAGAIN) {
-		mutex_lock(&store->map_lock);
+		mutex_lock(&file->view->store->map_lock);
 		window = cache_find(view->cache, file->inode, number);
 		if (window)
 			rc = change_window(file, window, &drop, begin, end,
 					   slots, slot_count);
-		mutex_unlock(&store->map_lock);
+		mutex_unlock(&file->view->store->map_lock);
 		if (rc == -EAGAIN) {
 			int load = cache_load(view, file->inode, number);
 

@@ -80,12 +80,11 @@ static int append_extent_locked(struct file *file, struct extent_record *extent,
 static int commit_extent(struct file *file, struct extent_record *extent,
 			 enum record_type type)
 {
-	struct store *store = file->view->store;
 	int rc;
 
-	mutex_lock(&store->order_lock);
+	mutex_lock(&file->view->store->order_lock);
 	rc = append_extent_locked(file, extent, type);
-	mutex_unlock(&store->order_lock);
+	mutex_unlock(&file->view->store->order_lock);
 	return rc;
 }
 
@@ -156,9 +155,9 @@ static int write_zeros(struct file *file, uint64_t first_block,
 	if (rc < 0 || reads_as_hole(file, first_block, block_count))
 		return rc;
 	atomic_fetch_add(&store->count.zero_bytes, block_count * BLOCK_BYTES);
-	mutex_lock(&store->order_lock);
+	mutex_lock(&file->view->store->order_lock);
 	rc = append_zero_locked(file, first_block, block_count);
-	mutex_unlock(&store->order_lock);
+	mutex_unlock(&file->view->store->order_lock);
 	return rc;
 }
 
@@ -351,13 +350,12 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 
 static int grow(struct file *file, uint64_t size_bytes)
 {
-	struct store *store = file->view->store;
 	int rc = 0;
 
-	mutex_lock(&store->order_lock);
+	mutex_lock(&file->view->store->order_lock);
 	if (size_bytes > file->row.size_bytes)
 		rc = append_resize_locked(file, size_bytes);
-	mutex_unlock(&store->order_lock);
+	mutex_unlock(&file->view->store->order_lock);
 	return rc;
 }
 
@@ -474,9 +472,9 @@ int file_resize(struct file *file, uint64_t size_bytes)
 		rc = merge_block(file, size_bytes / BLOCK_BYTES, tail, NULL,
 				 BLOCK_BYTES - tail);
 	if (rc == 0) {
-		mutex_lock(&store->order_lock);
+		mutex_lock(&file->view->store->order_lock);
 		rc = resize_locked(file, size_bytes);
-		mutex_unlock(&store->order_lock);
+		mutex_unlock(&file->view->store->order_lock);
 	}
 	file_release_writers(file);
 	return rc;
@@ -512,14 +510,13 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 
 int file_set_info(struct file *file, const struct file_info *info)
 {
-	struct store *store = file->view->store;
 	int rc = check(file, 0);
 
 	if (rc < 0)
 		return rc;
-	mutex_lock(&store->order_lock);
+	mutex_lock(&file->view->store->order_lock);
 	rc = set_info_locked(file, info);
-	mutex_unlock(&store->order_lock);
+	mutex_unlock(&file->view->store->order_lock);
 	return rc;
 }
 

@@ -9,6 +9,7 @@
 
 /* New rows are saved by the next checkpoint. */
 static int add_line(struct store *store, const struct line_row *row)
+	REQUIRES(store->order_lock)
 {
 	int rc = graph_add_line(&store->graph, row);
 
@@ -18,6 +19,7 @@ static int add_line(struct store *store, const struct line_row *row)
 }
 
 static void use_ids(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	if (h->line >= store->next_line)
 		store->next_line = h->line + 1;
@@ -36,7 +38,7 @@ static void use_ids(struct store *store, const struct history_record *h)
 /* The head's present generation ends and is seen by a new snapshot. */
 static int keep_head(struct store *store, struct branch *branch, uint32_t id,
 		     const char *name, const char *note, uint32_t kind,
-		     int64_t time_ns)
+		     int64_t time_ns) REQUIRES(store->order_lock)
 {
 	struct snapshot_row row = {
 		.id = id,
@@ -61,6 +63,7 @@ static int keep_head(struct store *store, struct branch *branch, uint32_t id,
 }
 
 static int apply_snapshot(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch(&store->graph, h->branch);
 	int rc;
@@ -68,7 +71,7 @@ static int apply_snapshot(struct store *store, const struct history_record *h)
 	if (!branch || h->gen <= branch->row.gen)
 		return -EUCLEAN;
 	if (branch->head) {
-		rc = view_keep_inode_locked(branch->head);
+		rc = view_keep_inode_locked(store, branch->head);
 		if (rc < 0)
 			return rc;
 	}
@@ -90,6 +93,7 @@ static int apply_snapshot(struct store *store, const struct history_record *h)
 }
 
 static int apply_rollback(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch(&store->graph, h->branch);
 	struct snapshot *target = graph_snapshot(&store->graph, h->snapshot);
@@ -99,7 +103,7 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 	if (!branch || !graph_line(&store->graph, h->from_line))
 		return -EUCLEAN;
 	if (branch->head) {
-		rc = view_keep_inode_locked(branch->head);
+		rc = view_keep_inode_locked(store, branch->head);
 		if (rc < 0)
 			return rc;
 	}
@@ -123,12 +127,13 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 	atomic_store(&store->reap_pending, true);
 	branch->dirty = true;
 	if (branch->head)
-		rc = view_repoint_locked(branch->head, h->line, h->gen);
+		rc = view_repoint_locked(store, branch->head, h->line, h->gen);
 	view_points_locked(store);
 	return rc;
 }
 
 static int apply_clone(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct branch *from = graph_branch_of_line(&store->graph, h->from_line);
 	struct snapshot *at = graph_snapshot(&store->graph, h->snapshot);
@@ -162,7 +167,7 @@ static int apply_clone(struct store *store, const struct history_record *h)
 		/* The head that it starts at goes on in a generation of its
 		 * own; no snapshot names the one that ends. */
 		if (from->head)
-			rc = view_keep_inode_locked(from->head);
+			rc = view_keep_inode_locked(store, from->head);
 		from->row.gen = h->gen + 1;
 		store->next_gen = h->gen + 2 > store->next_gen ?
 					  h->gen + 2 :
@@ -182,6 +187,7 @@ static int apply_clone(struct store *store, const struct history_record *h)
  * a rollback must keep it. */
 static void forget_equality(struct store *store,
 			    const struct snapshot_row *gone)
+	REQUIRES(store->order_lock)
 {
 	struct graph *graph = &store->graph;
 	size_t i;
@@ -201,6 +207,7 @@ static void forget_equality(struct store *store,
 
 static int apply_snapshot_state(struct store *store,
 				const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct snapshot *snapshot = graph_snapshot(&store->graph, h->snapshot);
 
@@ -223,6 +230,7 @@ static int apply_snapshot_state(struct store *store,
 
 static int apply_branch_state(struct store *store,
 			      const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch(&store->graph, h->branch);
 
@@ -239,6 +247,7 @@ static int apply_branch_state(struct store *store,
 }
 
 static int apply_rename(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct snapshot *snapshot = graph_snapshot(&store->graph, h->snapshot);
 	struct branch *branch = graph_branch(&store->graph, h->branch);
@@ -259,6 +268,7 @@ static int apply_rename(struct store *store, const struct history_record *h)
 }
 
 static int apply_hold(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	struct hold_row row = { .snapshot = h->snapshot,
 				.created_ns = h->time_ns };
@@ -282,6 +292,7 @@ static int apply_hold(struct store *store, const struct history_record *h)
 }
 
 static int apply_by_op(struct store *store, const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	switch (h->op) {
 	case HISTORY_OP_SNAPSHOT:
@@ -309,6 +320,7 @@ static int apply_by_op(struct store *store, const struct history_record *h)
 static int queue_operation(struct store *store, enum change_kind kind,
 			   uint64_t id, uint64_t lsn,
 			   const struct history_record *h)
+	REQUIRES(store->order_lock)
 {
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	size_t bytes = history_record_encode(h, payload);
@@ -325,7 +337,7 @@ static int queue_operation(struct store *store, enum change_kind kind,
 
 /* The operation log; an undo marks what it reverts. */
 static int note_operation(struct store *store, const struct history_record *h,
-			  uint64_t lsn)
+			  uint64_t lsn) REQUIRES(store->order_lock)
 {
 	struct graph *graph = &store->graph;
 	size_t i;

@@ -330,7 +330,7 @@ static int log_resize(struct store *store, const char *branch_name,
 {
 	struct history_record entry;
 	struct branch *branch;
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc;
 
 	mutex_lock(&store->order_lock);

@@ -215,6 +215,7 @@ int reap_visit_rows(struct reaper *reaper, uint32_t line, uint32_t gen_begin,
 	int64_t cursor[2] = { 0, 0 };
 	int count = BATCH_KEYS, i, rc = 0;
 
+	mutex_assert_held(&store->maintenance_lock); /* by reap_run() */
 	if (!keys)
 		return -ENOMEM;
 	while (count == BATCH_KEYS && rc == 0) {

@@ -67,9 +67,10 @@ static int apply_extent(struct replay *replay, const struct record *record,
 	if (rc == 0)
 		rc = head_of_line(replay->store, extent.line, extent.gen,
 				  &file);
-	if (rc == 0)
-		rc = file_apply_extent_locked(file, &extent, is_lz4);
-	return rc;
+	if (rc < 0)
+		return rc;
+	mutex_assert_held(&file->view->store->order_lock);
+	return file_apply_extent_locked(file, &extent, is_lz4);
 }
 
 static int apply_zero(struct store *store, const struct record *record)
@@ -81,10 +82,10 @@ static int apply_zero(struct store *store, const struct record *record)
 
 	if (rc == 0)
 		rc = head_of_line(store, zero.line, zero.gen, &file);
-	if (rc == 0)
-		rc = file_apply_zero_locked(file, zero.first_block,
-					    zero.block_count);
-	return rc;
+	if (rc < 0)
+		return rc;
+	mutex_assert_held(&file->view->store->order_lock);
+	return file_apply_zero_locked(file, zero.first_block, zero.block_count);
 }
 
 static int apply_resize(struct store *store, const struct record *record)
@@ -96,9 +97,10 @@ static int apply_resize(struct store *store, const struct record *record)
 
 	if (rc == 0)
 		rc = head_of_line(store, resize.line, resize.gen, &file);
-	if (rc == 0)
-		rc = file_apply_resize_locked(file, resize.size_bytes);
-	return rc;
+	if (rc < 0)
+		return rc;
+	mutex_assert_held(&file->view->store->order_lock);
+	return file_apply_resize_locked(file, resize.size_bytes);
 }
 
 static int apply_attributes(struct store *store, const struct record *record)
@@ -111,9 +113,11 @@ static int apply_attributes(struct store *store, const struct record *record)
 	if (rc == 0)
 		rc = head_of_line(store, attributes.line, attributes.gen,
 				  &file);
-	if (rc == 0)
-		file_apply_attributes_locked(file, &attributes);
-	return rc;
+	if (rc < 0)
+		return rc;
+	mutex_assert_held(&file->view->store->order_lock);
+	file_apply_attributes_locked(file, &attributes);
+	return 0;
 }
 
 static int apply_history(struct store *store, const struct record *record)
@@ -153,6 +157,8 @@ static int apply(void *context, const struct record *record, bool durable)
 	struct replay *replay = context;
 	struct store *store = replay->store;
 
+	mutex_assert_held(&store->order_lock); /* by store_recover() */
+	mutex_assert_held(&replay->store->order_lock);
 	store->replayed_lsn = record->lsn;
 	switch (record->type) {
 	case RECORD_TYPE_RAW:
@@ -181,9 +187,9 @@ static int close_heads_locked(struct store *store) REQUIRES(store->order_lock)
 	int rc = 0;
 
 	while (store->views && rc == 0) {
-		rc = view_keep_inode_locked(store->views);
+		rc = view_keep_inode_locked(store, store->views);
 		if (rc == 0)
-			view_free_locked(store->views);
+			view_free_locked(store, store->views);
 	}
 	return rc;
 }

@@ -94,9 +94,11 @@ static bool bit(const uint8_t *bits, uint32_t nr)
 static int load_one(void *context, const struct segment_row *row)
 {
 	struct space_map *map = context;
-	struct segment_space *segment = add_locked(map, row->id);
+	struct segment_space *segment;
 	uint32_t i;
 
+	mutex_assert_held(&map->lock); /* by space_map_load() */
+	segment = add_locked(map, row->id);
 	if (!segment)
 		return -ENOMEM;
 	segment->sealed = row->sealed;
@@ -116,7 +118,12 @@ static int load_one(void *context, const struct segment_row *row)
 
 int space_map_load(struct space_map *map, struct index *index)
 {
-	return index_segments_load(index, load_one, map);
+	int rc;
+
+	mutex_lock(&map->lock);
+	rc = index_segments_load(index, load_one, map);
+	mutex_unlock(&map->lock);
+	return rc;
 }
 
 void space_map_use(struct space_map *map, struct location at, uint32_t blocks,

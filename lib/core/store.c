@@ -350,11 +350,13 @@ static int open_log(struct store *store, const struct log_position *position,
 					      "can't write the index") :
 				0;
 	}
+	mutex_lock(&store->maintenance_lock);
 	rc = index_meta_put(store->index, "clean", 0);
 	if (rc == 0)
 		rc = checkpoint_run(store, false);
 	if (rc == 0)
 		space_map_free_marked(&store->space);
+	mutex_unlock(&store->maintenance_lock);
 	return rc < 0 ? failure_errno(failure, rc, store->path,
 				      "can't checkpoint after recovery") :
 			0;
@@ -389,7 +391,7 @@ static void store_free(struct store *store)
 		return;
 	mutex_lock(&store->order_lock);
 	while (store->views)
-		view_free_locked(store->views);
+		view_free_locked(store, store->views);
 	mutex_unlock(&store->order_lock);
 	mutex_lock(&store->map_lock);
 	while (store->caches)

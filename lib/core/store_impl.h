@@ -152,16 +152,16 @@ NODISCARD int view_head_locked(struct store *store, struct branch *branch,
 			       struct view **out_view)
 	REQUIRES(store->order_lock);
 /* The head moved to (line, gen) of its branch; row is what it sees there. */
-NODISCARD int view_repoint_locked(struct view *view, uint32_t line,
-				  uint32_t gen)
-	REQUIRES(view->store->order_lock);
+NODISCARD int view_repoint_locked(struct store *store, struct view *view,
+				  uint32_t line, uint32_t gen)
+	REQUIRES(store->order_lock);
 /* After every change of the graph: what others see of every open head. */
 void view_points_locked(struct store *store) REQUIRES(store->order_lock);
 void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
 /* Keeps the head's unsaved inode row for those who see the generation that
  * ends now. */
-NODISCARD int view_keep_inode_locked(struct view *view)
-	REQUIRES(view->store->order_lock);
+NODISCARD int view_keep_inode_locked(struct store *store, struct view *view)
+	REQUIRES(store->order_lock);
 NODISCARD int view_inode_find(struct store *store, const struct line_path *path,
 			      uint64_t inode, struct inode_row *out_row);
 struct line_path *line_path_get(struct line_path *path);
@@ -169,7 +169,8 @@ void line_path_put(struct line_path *path);
 /* Size of the image at the branch's head. */
 uint64_t branch_size_locked(struct store *store, struct branch *branch)
 	REQUIRES(store->order_lock);
-void view_free_locked(struct view *view) REQUIRES(view->store->order_lock);
+void view_free_locked(struct store *store, struct view *view)
+	REQUIRES(store->order_lock);
 
 /* file_map.c: applying records to a head, in log order. */
 struct slot_change {
@@ -212,16 +213,19 @@ NODISCARD int history_log_locked(struct store *store,
 				 struct history_record *record, uint64_t *lsn)
 	REQUIRES(store->order_lock);
 
-/* checkpoint.c, reap.c, worker.c: with maintenance_lock held. */
-NODISCARD int checkpoint_run(struct store *store, bool backup);
-NODISCARD int reap_run(struct store *store, bool *out_more);
+/* checkpoint.c, reap.c, worker.c */
+NODISCARD int checkpoint_run(struct store *store, bool backup)
+	REQUIRES(store->maintenance_lock);
+NODISCARD int reap_run(struct store *store, bool *out_more)
+	REQUIRES(store->maintenance_lock);
 bool reap_needed(struct store *store);
 void worker_start(struct store *store);
 void worker_stop(struct store *store);
 void worker_kick(struct store *store);
 /* In the middle of long maintenance: a checkpoint if one is due, so that
  * writers who wait for memory can go on. */
-NODISCARD int worker_breathe(struct store *store);
+NODISCARD int worker_breathe(struct store *store)
+	REQUIRES(store->maintenance_lock);
 /* Waits while there is more unsaved than memory allows. */
 void worker_throttle(struct store *store);
 
@@ -239,7 +243,8 @@ NODISCARD int move_apply_locked(struct store *store,
 				const struct move_record *move)
 	REQUIRES(store->order_lock);
 /* compact.c: one segment worth of background work; false: nothing to do. */
-NODISCARD int compact_idle(struct store *store, bool *out_more);
+NODISCARD int compact_idle(struct store *store, bool *out_more)
+	REQUIRES(store->maintenance_lock);
 
 NODISCARD int meta_put_position(struct index *index,
 				const struct log_position *position);

@@ -73,9 +73,8 @@ int view_inode_find(struct store *store, const struct line_path *path,
 	return 0;
 }
 
-int view_keep_inode_locked(struct view *view)
+int view_keep_inode_locked(struct store *store, struct view *view)
 {
-	struct store *store = view->store;
 	struct pending_inode *pending;
 
 	if (!view->image.row_dirty)
@@ -101,9 +100,8 @@ static void file_init(struct file *file, struct view *view)
 		pthread_rwlock_init(&file->stripes[i], NULL);
 }
 
-void view_free_locked(struct view *view)
+void view_free_locked(struct store *store, struct view *view)
 {
-	struct store *store = view->store;
 	struct branch *branch = graph_branch(&store->graph, view->branch);
 	int i;
 
@@ -133,9 +131,9 @@ static int view_new_locked(struct store *store, uint32_t line, uint32_t gen,
 	view->is_head = is_head;
 	file_init(&view->image, view);
 	DL_APPEND2(store->views, view, previous, next);
-	rc = view_repoint_locked(view, line, gen);
+	rc = view_repoint_locked(store, view, line, gen);
 	if (rc < 0) {
-		view_free_locked(view);
+		view_free_locked(store, view);
 		return rc;
 	}
 	*out_view = view;
@@ -183,9 +181,9 @@ void view_paths_locked(struct store *store)
 	}
 }
 
-int view_repoint_locked(struct view *view, uint32_t line, uint32_t gen)
+int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
+			uint32_t gen)
 {
-	struct store *store = view->store;
 	/* A head sees all of its own line, whatever its generation. */
 	struct line_path *path = graph_path(&store->graph, line,
 					    view->is_head ? UINT32_MAX : gen);
@@ -298,9 +296,9 @@ int view_open_snapshot(struct store *store, uint32_t snapshot_id,
 	return rc;
 }
 
-static void put_locked(struct view *view) REQUIRES(view->store->order_lock)
+static void put_locked(struct store *store, struct view *view)
+	REQUIRES(store->order_lock)
 {
-	struct store *store = view->store;
 	struct snapshot *snapshot;
 
 	if (--view->references > 0)
@@ -308,9 +306,9 @@ static void put_locked(struct view *view) REQUIRES(view->store->order_lock)
 	snapshot = graph_snapshot(&store->graph, view->snapshot);
 	if (snapshot)
 		snapshot->pin_count--;
-	if (view->is_head && view_keep_inode_locked(view) < 0)
+	if (view->is_head && view_keep_inode_locked(store, view) < 0)
 		return; /* no memory: keep the view, the row is in it */
-	view_free_locked(view);
+	view_free_locked(store, view);
 }
 
 void view_put(struct view *view)
@@ -318,7 +316,7 @@ void view_put(struct view *view)
 	struct store *store = view->store;
 
 	mutex_lock(&store->order_lock);
-	put_locked(view);
+	put_locked(store, view);
 	mutex_unlock(&store->order_lock);
 }
 

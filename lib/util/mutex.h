@@ -1,6 +1,8 @@
 /* A mutex that clang's -Wthread-safety can follow. */
 #pragma once
 
+#include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 #define GUARDED_BY(lock) THREAD_SAFETY(guarded_by(lock))
 #define REQUIRES(...) THREAD_SAFETY(requires_capability(__VA_ARGS__))
 #define ACQUIRE(...) THREAD_SAFETY(acquire_capability(__VA_ARGS__))
+#define ASSERT_HELD(lock) THREAD_SAFETY(assert_capability(lock))
 #define RELEASE(...) THREAD_SAFETY(release_capability(__VA_ARGS__))
 #define NO_THREAD_SAFETY THREAD_SAFETY(no_thread_safety_analysis)
 
@@ -48,4 +51,14 @@ static inline void mutex_unlock(struct mutex *mutex)
 {
 	if (pthread_mutex_unlock(&mutex->handle) != 0)
 		abort();
+}
+
+/*
+ * For where the analysis can't see that two paths lead to one mutex, or that
+ * a callback runs under its caller's lock. Checks that somebody holds it.
+ */
+static inline void mutex_assert_held(struct mutex *mutex)
+	ASSERT_HELD(mutex) NO_THREAD_SAFETY
+{
+	assert(pthread_mutex_trylock(&mutex->handle) == EBUSY);
 }
