@@ -314,24 +314,63 @@ static int save_all(struct store *store, struct saved_state *state)
 static bool removable(struct store *store, const struct segment_space *segment)
 {
 	return segment->sealed && segment->was_dead &&
+	       segment->live_blocks == segment->metadata_blocks &&
 	       segment->last_lsn < store->checkpoint_lsn &&
 	       segment->last_lsn < store->backup_lsn;
+}
+
+enum { REMOVED_AT_ONCE = 64 };
+
+static size_t find_removable(struct store *store, uint32_t *dead)
+{
+	struct space_map *map = &store->space;
+	size_t count = 0, i;
+
+	mutex_lock(&map->lock);
+	for (i = 0; i < map->count && count < REMOVED_AT_ONCE; i++)
+		if (removable(store, map->segments[i]))
+			dead[count++] = map->segments[i]->id;
+	mutex_unlock(&map->lock);
+	return count;
+}
+
+/* Who has blocks of a sealed segment, and no record of them yet, gets it. */
+static void wait_for_writers(struct store *store)
+{
+	uint32_t last = 0;
+
+	for (;;) {
+		struct view *view, *head = NULL;
+
+		mutex_lock(&store->order_lock);
+		DL_FOREACH2(store->views, view, next)
+		if (view->is_head && view->branch > last &&
+		    (!head || view->branch < head->branch))
+			head = view;
+		if (head)
+			head->references++;
+		mutex_unlock(&store->order_lock);
+		if (!head)
+			return;
+		last = head->branch;
+		file_wait_for_writers(&head->image);
+		view_put(head);
+	}
 }
 
 static void remove_dead_segments(struct store *store)
 {
 	struct space_map *map = &store->space;
-	uint32_t dead[64];
-	size_t count = 0, i;
+	uint32_t dead[REMOVED_AT_ONCE];
+	size_t count, i;
 	int rc = 0;
 
 	if (reap_needed(store)) /* I2 */
 		return;
-	mutex_lock(&map->lock);
-	for (i = 0; i < map->count && count < 64; i++)
-		if (removable(store, map->segments[i]))
-			dead[count++] = map->segments[i]->id;
-	mutex_unlock(&map->lock);
+	if (find_removable(store, dead) == 0)
+		return;
+	wait_for_writers(store);
+	count = find_removable(store, dead);
 	for (i = 0; i < count && rc == 0; i++) {
 		rc = index_segment_delete(store->index, dead[i]);
 		if (rc == 0)

@@ -42,6 +42,16 @@ void file_release_writers(struct file *file)
 		pthread_rwlock_unlock(&file->stripes[i]);
 }
 
+void file_wait_for_writers(struct file *file)
+{
+	int i;
+
+	for (i = 0; i < FILE_STRIPES; i++) {
+		pthread_rwlock_wrlock(&file->stripes[i]);
+		pthread_rwlock_unlock(&file->stripes[i]);
+	}
+}
+
 static bool is_zero(const uint8_t *data, size_t len_bytes)
 {
 	return data[0] == 0 && memcmp(data, data + 1, len_bytes - 1) == 0;

@@ -261,6 +261,8 @@ void chunk_cache_drop(struct store *store);
 /* Waits for the writes that run and keeps others out; before order_lock. */
 void file_hold_writers(struct file *file);
 void file_release_writers(struct file *file);
+/* Returns when every write that runs now has its record. */
+void file_wait_for_writers(struct file *file);
 
 /* One whole block of the file as it reads now. */
 NODISCARD int file_read_block(struct file *file, uint64_t block, uint8_t *data);

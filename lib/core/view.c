@@ -92,12 +92,18 @@ int view_keep_inode_locked(struct store *store, struct view *view)
 
 static void file_init(struct file *file, struct view *view)
 {
+	pthread_rwlockattr_t attributes;
 	int i;
 
 	file->view = view;
 	file->inode = IMAGE_INODE;
+	pthread_rwlockattr_init(&attributes);
+	/* Else a stream of writes could keep a rollback out for ever. */
+	pthread_rwlockattr_setkind_np(
+		&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	for (i = 0; i < FILE_STRIPES; i++)
-		pthread_rwlock_init(&file->stripes[i], NULL);
+		pthread_rwlock_init(&file->stripes[i], &attributes);
+	pthread_rwlockattr_destroy(&attributes);
 }
 
 void view_free_locked(struct store *store, struct view *view)
