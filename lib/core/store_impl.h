@@ -24,7 +24,12 @@
 #include "store.h"
 #include "window.h"
 
-enum { LOAD_SEQUENCES = 1024, FILE_STRIPES = 64, CHUNK_CACHE_ENTRIES = 16 };
+enum {
+	LOAD_SEQUENCES = 1024,
+	/* A resize takes all; ThreadSanitizer knows 64 locks of a thread. */
+	FILE_STRIPES = 32,
+	CHUNK_CACHE_ENTRIES = 16,
+};
 
 /* A decompressed chunk, kept for the next small read of it. */
 struct chunk_cache_entry {
