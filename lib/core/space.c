@@ -350,6 +350,7 @@ static void fill_usage(struct walk *walk, struct space_usage *usage)
 	struct store *store = walk->store;
 	uint64_t segments = allocated_bytes(store->segments_fd);
 	uint64_t top = allocated_bytes(store->directory_fd);
+	uint64_t ahead = log_ahead_bytes(store->log);
 	uint64_t live, metadata;
 	struct statvfs vfs;
 
@@ -362,8 +363,9 @@ static void fill_usage(struct walk *walk, struct space_usage *usage)
 		.snapshots_unique_bytes = walk->snapshot_blocks * BLOCK_BYTES,
 		.shared_bytes = walk->shared_blocks * BLOCK_BYTES,
 		.trash_bytes = walk->trash_blocks * BLOCK_BYTES,
-		.metadata_bytes = top + metadata,
-		.dead_bytes = segments > live ? segments - live : 0,
+		.metadata_bytes = top + metadata + ahead,
+		.dead_bytes =
+			segments > live + ahead ? segments - live - ahead : 0,
 		.total_bytes = segments + top,
 	};
 	if (fstatvfs(store->directory_fd, &vfs) == 0)

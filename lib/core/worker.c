@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "store_impl.h"
@@ -72,6 +73,17 @@ static void one_round(struct store *store, bool kicked)
 	mutex_unlock(&store->maintenance_lock);
 }
 
+/* For what is a matter of speed only. */
+static bool has_room(const struct store *store, uint64_t len_bytes)
+{
+	struct statvfs vfs;
+
+	return !atomic_load(&store->failed) &&
+	       fstatvfs(store->directory_fd, &vfs) == 0 &&
+	       (uint64_t)vfs.f_bavail * vfs.f_frsize >=
+		       store->config.reserve_bytes + len_bytes;
+}
+
 static void round_done(struct store *store)
 {
 	mutex_lock(&store->worker_lock);
@@ -122,6 +134,7 @@ static void *work(void *context)
 			base_at = store_monotonic_ns();
 		}
 		one_round(store, kicked);
+		log_ahead(store->log, has_room(store, 4 * SEGMENT_BYTES));
 		round_done(store);
 	}
 }

@@ -43,7 +43,8 @@ int log_create(const struct log_params *params,
 		.first_lsn = 1,
 	};
 	uint8_t bytes[RECORD_BLOCK_HEADER_BYTES];
-	int rc = log_segment_create(params, 1, 1);
+	bool ahead = false;
+	int rc = log_segment_create(params, 1, 1, &ahead);
 
 	if (rc < 0)
 		return rc;
@@ -97,6 +98,8 @@ void log_close(struct log *log)
 
 	if (!log)
 		return;
+	if (log->started)
+		log_ahead_end(log);
 	for (i = 0; i < LOG_FD_SLOTS; i++)
 		if (log->fds[i].segment)
 			close(log->fds[i].fd);
@@ -144,13 +147,17 @@ static int roll_locked(struct log *log)
 {
 	struct log_position *position = &log->position;
 	uint32_t next = position->tail_segment + 1;
+	bool ahead = log->ahead_ready;
 	int rc;
 
 	if (next == 0)
 		return -EFBIG;
-	rc = log_segment_create(&log->params, next, position->next_lsn);
+	rc = log_segment_create(&log->params, next, position->next_lsn, &ahead);
+	log->ahead_ready = false;
 	if (rc < 0)
 		return rc;
+	log->tail_is_written = ahead;
+	log->tail_first_flush = log_flush_count(log);
 	if (log->params.events.sealed)
 		log->params.events.sealed(log->params.events.context,
 					  position->tail_segment,
@@ -324,6 +331,7 @@ int log_start(struct log *log, bool was_clean)
 {
 	int rc = 0;
 
+	log_ahead_begin(log);
 	mutex_lock(&log->lock);
 	log->started = true;
 	if (!was_clean) {

@@ -94,6 +94,13 @@ NODISCARD int log_append(struct log *log, enum record_type type,
  * who wait (group commit). After a failed flush: -EIO for ever. */
 NODISCARD int log_sync(struct log *log, uint64_t lsn);
 
+/* Called by one thread a few times a second: while flushes are frequent, has
+ * the next segment written in advance, so that they find its blocks there;
+ * gives it back when there were none for ten seconds, or if not may_write. */
+void log_ahead(struct log *log, bool may_write);
+/* On disk, but not handed out yet. */
+uint64_t log_ahead_bytes(struct log *log);
+
 uint64_t log_appended_lsn(const struct log *log);
 uint64_t log_durable_lsn(const struct log *log);
 uint64_t log_flush_count(const struct log *log);

@@ -23,6 +23,9 @@ struct log {
 	struct mutex lock; /* tail, record block; leaf but for fd_lock */
 	struct log_position position;
 	uint32_t known_segment_max;
+	bool ahead_ready;	   /* LOG_AHEAD_NAME is full of zeros */
+	bool tail_is_written;	   /* to the end: it was made of that */
+	uint64_t tail_first_flush; /* flush_count when it began */
 	bool started;
 	bool move_to_tail; /* records go on in the tail's segment */
 
@@ -38,6 +41,9 @@ struct log {
 	int failed; /* first failed flush, kept for good */
 	uint64_t flush_count, flush_ns;
 
+	uint64_t ahead_flushes_seen; /* by who calls log_ahead */
+	int64_t ahead_seen_ns;
+
 	struct mutex fd_lock;
 	struct log_fd_slot fds[LOG_FD_SLOTS];
 };
@@ -46,9 +52,16 @@ NODISCARD int log_fd_get(struct log *log, uint32_t segment,
 			 struct log_fd *out_fd);
 void log_fd_put(struct log *log, struct log_fd fd);
 void log_fd_forget(struct log *log, uint32_t segment);
-/* Creates the file with its header. */
+#define LOG_AHEAD_NAME "next.tmp"
+/* Creates the file with its header; *ahead: out of LOG_AHEAD_NAME, cleared
+ * when that failed. */
 NODISCARD int log_segment_create(const struct log_params *params,
-				 uint32_t segment, uint64_t first_lsn);
+				 uint32_t segment, uint64_t first_lsn,
+				 bool *ahead);
+/* When appending becomes possible: removes what a crash left. */
+void log_ahead_begin(struct log *log);
+/* Gives back whatever is written in advance. */
+void log_ahead_end(struct log *log);
 /* Bytes of it were written, of which no record is appended yet. */
 void log_mark_unsynced(struct log *log, uint32_t segment);
 struct record_place log_place(const struct log *log,

@@ -17,7 +17,7 @@ void log_segment_name(uint32_t segment, char name[16])
 }
 
 int log_segment_create(const struct log_params *params, uint32_t segment,
-		       uint64_t first_lsn)
+		       uint64_t first_lsn, bool *ahead)
 {
 	struct segment_header header = {
 		.segment = segment,
@@ -32,8 +32,13 @@ int log_segment_create(const struct log_params *params, uint32_t segment,
 	log_segment_name(segment, name);
 	memcpy(header.uuid, params->uuid, sizeof(header.uuid));
 	segment_header_encode(&header, block);
+	if (*ahead && renameat(params->directory_fd, LOG_AHEAD_NAME,
+			       params->directory_fd, name) < 0)
+		*ahead = false;
 	fd = openat(params->directory_fd, name,
-		    O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+		    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+			    (*ahead ? 0 : O_TRUNC),
+		    0600);
 	if (fd < 0)
 		return -errno;
 	rc = io_write_all(fd, block, sizeof(block), 0);
