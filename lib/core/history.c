@@ -12,8 +12,11 @@ int history_finish(struct store *store, int rc, uint64_t lsn,
 		   const char *object, const char *what,
 		   struct failure *failure)
 {
-	if (rc == 0)
+	if (rc == 0) {
 		rc = log_sync(store->log, lsn);
+		if (rc < 0)
+			(void)store_fail(store, rc, "a flush failed");
+	}
 	if (rc < 0) {
 		failure_errno(failure, rc, object, "can't %s", what);
 		if (rc == -EROFS || rc == -EIO)

@@ -1,0 +1,237 @@
+/* The index moves forward: what is in it, what is freed by it, what fails. */
+#include <stdbool.h>
+
+#include "store_world.h"
+
+enum { B = BLOCK_BYTES };
+
+/* The linker gives every flush of the log to this one. */
+static int sync_result;
+
+int __wrap_io_sync_data(int fd);
+
+int __wrap_io_sync_data(int fd)
+{
+	if (sync_result < 0)
+		return sync_result;
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+static int teardown(void **state)
+{
+	sync_result = 0;
+	return world_teardown(state);
+}
+
+static struct store_status status(struct store_world *world)
+{
+	struct store_status status;
+
+	store_status(world->store, &status);
+	return status;
+}
+
+static void test_after_a_checkpoint_nothing_is_replayed(void **state)
+{
+	struct store_world *world = *state;
+
+	world_write(world, 100, 3 * WINDOW_BYTES / 2, 2);
+	assert_true(status(world).dirty_bytes > 0);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	assert_int_equal(status(world).dirty_bytes, 0);
+	assert_int_equal(status(world).checkpoint_lsn,
+			 status(world).log_records);
+	world_crash(world);
+	assert_int_equal(status(world).recovered_records, 0);
+	world_check(world);
+}
+
+static uint64_t segment_bytes(const struct store_world *world)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/segments/00000001.seg", world->path);
+	assert_int_equal(stat(path, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+/* Rule 4: freed blocks are given back by the checkpoint, not before. */
+static void test_freed_blocks_are_punched_by_the_checkpoint(void **state)
+{
+	struct store_world *world = *state;
+	uint64_t full;
+
+	world_write(world, 0, 1 << 20, 2);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	full = segment_bytes(world);
+	world_write(world, 0, 1 << 20, 3);
+	assert_true(segment_bytes(world) >= full + (1 << 20));
+	assert_int_equal(store_checkpoint(world->store), 0);
+	assert_true(segment_bytes(world) <= full + 16 * B);
+	world_check(world);
+	world_crash(world);
+	world_check(world);
+}
+
+static void test_blocks_of_a_snapshot_are_not_punched(void **state)
+{
+	struct store_world *world = *state;
+	struct world_copy copy;
+	uint32_t id;
+
+	world_write(world, 0, 1 << 20, 2);
+	copy = world_copy(world);
+	id = world_snapshot(world, "s");
+	world_write(world, 0, 1 << 20, 3);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	world_check_snapshot(world, id, &copy);
+	world_check(world);
+	free(copy.data);
+}
+
+/* What a crash left unpunched is punched when the store is opened. */
+static void test_a_crash_before_the_punch_wastes_nothing(void **state)
+{
+	struct store_world *world = *state;
+	uint64_t full;
+
+	world_write(world, 0, 1 << 20, 2);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	full = segment_bytes(world);
+	world_write(world, 0, 1 << 20, 3);
+	world_crash(world);
+	assert_true(segment_bytes(world) <= full + 16 * B);
+	world_check(world);
+}
+
+static void test_an_older_version_is_saved_behind_a_newer(void **state)
+{
+	struct store_world *world = *state;
+	struct world_copy copies[4];
+	uint32_t ids[4], i;
+	char name[8];
+
+	for (i = 0; i < 4; i++) { /* all unsaved, one behind the other */
+		world_write(world, 10, 5000, 2 + i);
+		copies[i] = world_copy(world);
+		snprintf(name, sizeof(name), "s%u", i);
+		ids[i] = world_snapshot(world, name);
+	}
+	world_write(world, 10, 5000, 9);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	world_crash(world);
+	for (i = 0; i < 4; i++) {
+		world_check_snapshot(world, ids[i], &copies[i]);
+		free(copies[i].data);
+	}
+	world_check(world);
+}
+
+static void test_the_backup_takes_the_place_of_a_lost_index(void **state)
+{
+	struct store_world *world = *state;
+	char index[96], backup[96], wal[96];
+	struct world_copy old;
+	uint32_t id;
+
+	world_write(world, 0, 9 * B, 2);
+	old = world_copy(world);
+	id = world_snapshot(world, "s");
+	world_write(world, 4 * B, B, 3);
+	world_close(world);
+	snprintf(index, sizeof(index), "%s/index.db", world->path);
+	snprintf(backup, sizeof(backup), "%s/index.bak", world->path);
+	snprintf(wal, sizeof(wal), "%s/index.db-wal", world->path);
+	unlink(wal);
+	assert_int_equal(rename(backup, index), 0);
+	world_open(world);
+	world_check(world);
+	world_check_snapshot(world, id, &old);
+	free(old.data);
+}
+
+/* Rule 8: a second flush that succeeds would lie. */
+static void test_after_a_failed_flush_nothing_succeeds(void **state)
+{
+	struct store_world *world = *state;
+	struct failure failure = { 0 };
+
+	world_write(world, 0, B, 2);
+	sync_result = -EIO;
+	assert_true(store_sync(world->store) < 0);
+	sync_result = 0;
+	assert_true(store_sync(world->store) < 0);
+	assert_true(file_sync(world->file) < 0);
+	assert_true(store_checkpoint(world->store) < 0);
+	assert_int_equal(file_write(world->file, 0, "x", 1), -EROFS);
+	assert_int_equal(file_resize(world->file, 1), -EROFS);
+	assert_true(history_snapshot(world->store, "main", "s", NULL,
+				     SNAPSHOT_KIND_MANUAL, &world_actor, NULL,
+				     &failure) < 0);
+	assert_true(status(world).read_only);
+	assert_int_equal(status(world).health, STORE_HEALTH_DAMAGED);
+	assert_string_not_equal(status(world).reason, "");
+	world_check(world); /* reading goes on */
+	view_put(world->view);
+	assert_true(store_close(world->store) < 0);
+	world_open(world);
+	assert_false(status(world).read_only);
+	world_check(world);
+	world_write(world, 0, B, 3);
+	assert_int_equal(store_sync(world->store), 0);
+}
+
+/* Rule 3: no index that refers to what may not be on disk. */
+static void test_a_checkpoint_that_cannot_flush_changes_no_index(void **state)
+{
+	struct store_world *world = *state;
+	uint64_t lsn = status(world).checkpoint_lsn;
+
+	world_write(world, 0, B, 2);
+	sync_result = -EIO;
+	assert_true(store_checkpoint(world->store) < 0);
+	sync_result = 0;
+	assert_int_equal(status(world).checkpoint_lsn, lsn);
+	world_crash(world);
+	assert_int_equal(status(world).recovered_records, 1);
+	world_check(world);
+}
+
+static void test_a_snapshot_that_cannot_flush_stops_the_store(void **state)
+{
+	struct store_world *world = *state;
+	struct failure failure = { 0 };
+
+	world_write(world, 0, B, 2);
+	sync_result = -EIO;
+	assert_true(history_snapshot(world->store, "main", "s", NULL,
+				     SNAPSHOT_KIND_MANUAL, &world_actor, NULL,
+				     &failure) < 0);
+	assert_int_not_equal(failure.code, FAILURE_NONE);
+	sync_result = 0;
+	assert_true(status(world).read_only);
+	assert_int_equal(file_write(world->file, 0, "x", 1), -EROFS);
+	assert_true(store_sync(world->store) < 0);
+}
+
+#define FLUSH_TEST(test) \
+	cmocka_unit_test_setup_teardown(test, world_setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FLUSH_TEST(test_after_a_checkpoint_nothing_is_replayed),
+		FLUSH_TEST(test_freed_blocks_are_punched_by_the_checkpoint),
+		FLUSH_TEST(test_blocks_of_a_snapshot_are_not_punched),
+		FLUSH_TEST(test_a_crash_before_the_punch_wastes_nothing),
+		FLUSH_TEST(test_an_older_version_is_saved_behind_a_newer),
+		FLUSH_TEST(test_the_backup_takes_the_place_of_a_lost_index),
+		FLUSH_TEST(test_after_a_failed_flush_nothing_succeeds),
+		FLUSH_TEST(
+			test_a_checkpoint_that_cannot_flush_changes_no_index),
+		FLUSH_TEST(test_a_snapshot_that_cannot_flush_stops_the_store),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
