@@ -113,7 +113,8 @@ static void fill_parents(const struct graph *graph, struct snapshot_info *list,
 			const struct snapshot *other =
 				graph_snapshot(graph, list[j].id);
 
-			if (other->row.line != self->row.line)
+			if (other->row.line != self->row.line ||
+			    other->row.state != SNAPSHOT_STATE_LIVE)
 				continue;
 			list[i].parent_id = list[j].id;
 			memcpy(list[i].parent, list[j].name,
