@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "control_wire.h"
+#include "json_out.h"
 #include "logging.h"
 #include "mutex.h"
 #include "ops.h"
@@ -67,11 +68,14 @@ static int send_progress(void *context, uint64_t done, uint64_t total)
 
 static json_t *error_reply(const struct failure *failure)
 {
-	return json_pack("{s:s, s:{s:s, s:s, s:s, s:s, s:i}}", "error",
+	/* A path need not be UTF-8, and a text that was cut may end in the
+	 * middle of a character: there must be an answer all the same. */
+	return json_pack("{s:s, s:{s:s, s:o, s:o, s:o, s:i}}", "error",
 			 "org.cowd.Error", "parameters", "code",
 			 failure_slug(failure->code), "message",
-			 failure->message, "hint", failure->hint, "object",
-			 failure->object, "exit",
+			 json_text(failure->message), "hint",
+			 json_text(failure->hint), "object",
+			 json_text(failure->object), "exit",
 			 failure_exit_code(failure->code));
 }
 

@@ -32,6 +32,18 @@ static void count_handle(struct mount *mount, const struct handle *handle,
 		atomic_fetch_add(&mount->readers, (unsigned)change);
 }
 
+static void handle_drop(struct mount *mount, struct handle *handle)
+{
+	count_handle(mount, handle, -1);
+	if (handle->node) {
+		mutex_lock(&mount->lock);
+		handle->node->opens--;
+		node_drop_if_unused(mount, handle->node);
+		mutex_unlock(&mount->lock);
+	}
+	free(handle);
+}
+
 void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct mount *mount = image_mount(req);
@@ -67,10 +79,8 @@ void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	pthread_rwlock_unlock(&mount->gate);
 	fi->fh = (uintptr_t)handle;
 	fi->keep_cache = 1;
-	if (fuse_reply_open(req, fi) == -ENOENT) { /* interrupted */
-		count_handle(mount, handle, -1);
-		free(handle);
-	}
+	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
+		handle_drop(mount, handle);
 }
 
 void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -79,13 +89,6 @@ void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct handle *handle = image_handle(fi);
 
 	(void)node;
-	count_handle(mount, handle, -1);
-	if (handle->node) {
-		mutex_lock(&mount->lock);
-		handle->node->opens--;
-		node_drop_if_unused(mount, handle->node);
-		mutex_unlock(&mount->lock);
-	}
-	free(handle);
+	handle_drop(mount, handle);
 	fuse_reply_err(req, 0);
 }

@@ -77,24 +77,30 @@ void image_opendir(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_open(req, fi);
 }
 
+/* An entry's size is told by its name. */
+static size_t entry_bytes(const struct directory *directory, size_t at)
+{
+	uint32_t name_bytes;
+
+	memcpy(&name_bytes, directory->entries + at + 16, 4);
+	return (24 + name_bytes + 7) & ~(size_t)7;
+}
+
+/* The offset may be any that somebody gave to lseek: what begins no entry
+ * goes on with the next. */
 void image_readdir(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
 		   struct fuse_file_info *fi)
 {
 	struct directory *directory = (struct directory *)(uintptr_t)fi->fh;
-	size_t begin = (size_t)offset, end = begin;
-	size_t entry_bytes;
+	size_t begin = 0, end;
 
 	(void)node;
-	/* Only whole entries fit. An entry's size is told by its name. */
-	while (end < directory->used) {
-		uint32_t name_bytes;
-
-		memcpy(&name_bytes, directory->entries + end + 16, 4);
-		entry_bytes = (24 + name_bytes + 7) & ~(size_t)7;
-		if (end + entry_bytes - begin > size)
-			break;
-		end += entry_bytes;
-	}
+	while (begin < directory->used && begin < (uint64_t)offset)
+		begin += entry_bytes(directory, begin);
+	end = begin; /* only whole entries fit */
+	while (end < directory->used &&
+	       end + entry_bytes(directory, end) - begin <= size)
+		end += entry_bytes(directory, end);
 	fuse_reply_buf(req, directory->entries + begin, end - begin);
 }
 
