@@ -60,20 +60,24 @@ void image_fill_file(const struct mount *mount, fuse_ino_t node,
 static void reply_attributes(fuse_req_t req, fuse_ino_t node)
 {
 	struct mount *mount = image_mount(req);
-	struct file *file;
+	const struct snapshot_node *found = NULL;
 	struct stat st;
 
 	if (node == FUSE_ROOT_ID || node == SNAPDIR_NODE) {
 		image_fill_directory(mount, node, &st);
-		fuse_reply_attr(req, &st, LONG_TIMEOUT_S);
-		return;
+	} else if (node_is_image(node)) {
+		image_fill_file(mount, node, view_image(mount->view), &st);
+	} else {
+		mutex_lock(&mount->lock);
+		found = node_find(mount, node);
+		if (found)
+			st = found->attributes;
+		mutex_unlock(&mount->lock);
+		if (!found) {
+			fuse_reply_err(req, ESTALE);
+			return;
+		}
 	}
-	file = node_file(mount, node);
-	if (!file) {
-		fuse_reply_err(req, ESTALE);
-		return;
-	}
-	image_fill_file(mount, node, file, &st);
 	fuse_reply_attr(req, &st, LONG_TIMEOUT_S);
 }
 
@@ -88,16 +92,22 @@ static int64_t time_ns(const struct timespec *time)
 	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
 }
 
-static int set_attributes(struct file *file, const struct stat *st, int to_set)
+static int set_attributes(struct mount *mount, const struct stat *st,
+			  int to_set)
 {
 	const int others = FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID |
 			   FUSE_SET_ATTR_GID | FUSE_SET_ATTR_ATIME |
 			   FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
 			   FUSE_SET_ATTR_MTIME_NOW;
+	struct file *file = view_image(mount->view);
 	struct file_info info;
 	struct timespec now;
 	int rc = 0;
 
+	file_get_info(file, &info);
+	if (atomic_load(&mount->telling_size) &&
+	    (uint64_t)st->st_size == info.size_bytes)
+		return 0;
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		rc = file_resize(file, (uint64_t)st->st_size);
 	if (rc < 0 || !(to_set & others))
@@ -135,11 +145,12 @@ void image_setattr(fuse_req_t req, fuse_ino_t node, struct stat *st, int to_set,
 		fuse_reply_err(req, EROFS);
 		return;
 	}
-	if (!image_enter(mount, image_handle(fi))) {
-		fuse_reply_err(req, EIO);
+	if (!image_enter(mount, image_handle(fi), node)) {
+		/* By name: the kernel looks the name up again. */
+		fuse_reply_err(req, fi ? EIO : ESTALE);
 		return;
 	}
-	rc = set_attributes(view_image(mount->view), st, to_set);
+	rc = set_attributes(mount, st, to_set);
 	image_leave(mount);
 	if (rc < 0)
 		fuse_reply_err(req, image_errno(rc));

@@ -16,12 +16,11 @@ void image_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
 	size_t len_bytes = 0;
 	int rc;
 
-	(void)node;
 	if (!data) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	if (!image_enter(mount, handle)) {
+	if (!image_enter(mount, handle, node)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}
@@ -40,8 +39,7 @@ void image_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size,
 	struct handle *handle = image_handle(fi);
 	int rc;
 
-	(void)node;
-	if (!image_enter(mount, handle)) {
+	if (!image_enter(mount, handle, node)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}
@@ -66,8 +64,8 @@ void image_fsync(fuse_req_t req, fuse_ino_t node, int datasync,
 	struct handle *handle = image_handle(fi);
 	int rc = 0;
 
-	(void)node, (void)datasync;
-	if (image_enter(mount, handle)) {
+	(void)datasync;
+	if (image_enter(mount, handle, node)) {
 		rc = file_sync(handle->file);
 		image_leave(mount);
 	}
@@ -107,8 +105,7 @@ void image_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t offset,
 	struct handle *handle = image_handle(fi);
 	int rc;
 
-	(void)node;
-	if (!image_enter(mount, handle)) {
+	if (!image_enter(mount, handle, node)) {
 		fuse_reply_err(req, EIO);
 		return;
 	}

@@ -1,17 +1,28 @@
 /*
  * Handles: opening, closing, and revoking what is open.
+ *
+ * I1: no byte of a revoked handle, nor of a page that was dirty when it was
+ *     revoked, reaches the store: the epoch of a handle is checked with the
+ *     gate held, and an open by an older node's id is refused, so that the
+ *     kernel never writes an old node's pages by a new handle.
+ * I2: while a head is moved nobody has it open for writing: the kernel would
+ *     mix old pages with new bytes. Such opens wait, without a thread.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fuse_impl.h"
 
-bool image_enter(struct mount *mount, const struct handle *handle)
+bool image_enter(struct mount *mount, const struct handle *handle,
+		 fuse_ino_t node)
 {
+	uint32_t epoch = handle ? handle->epoch : node_epoch(node);
+
 	pthread_rwlock_rdlock(&mount->gate);
-	if (!handle || handle->node || handle->number >= mount->revoked_before)
-		return true;
+	if ((handle && handle->node) || epoch == mount->epoch)
+		return true; /* I1 */
 	pthread_rwlock_unlock(&mount->gate);
 	return false;
 }
@@ -22,26 +33,72 @@ void image_leave(struct mount *mount)
 }
 
 static void count_handle(struct mount *mount, const struct handle *handle,
-			 int change)
+			 int change) REQUIRES(mount->lock)
 {
-	if (handle->node)
+	if (handle->epoch != mount->epoch)
 		return;
 	if (handle->writable)
-		atomic_fetch_add(&mount->writers, (unsigned)change);
+		mount->writers += (unsigned)change;
 	else
-		atomic_fetch_add(&mount->readers, (unsigned)change);
+		mount->readers += (unsigned)change;
 }
 
-static void handle_drop(struct mount *mount, struct handle *handle)
+static int take_image(struct mount *mount, fuse_ino_t node,
+		      struct handle *handle) REQUIRES(mount->lock)
 {
-	count_handle(mount, handle, -1);
-	if (handle->node) {
-		mutex_lock(&mount->lock);
-		handle->node->opens--;
-		node_drop_if_unused(mount, handle->node);
-		mutex_unlock(&mount->lock);
+	if (node_epoch(node) != mount->epoch)
+		return -ESTALE; /* I1 */
+	handle->epoch = mount->epoch;
+	handle->file = view_image(mount->view);
+	count_handle(mount, handle, 1);
+	return 0;
+}
+
+static int take_snapshot(struct mount *mount, fuse_ino_t node,
+			 struct handle *handle) REQUIRES(mount->lock)
+{
+	struct snapshot_node *found = node_find(mount, node);
+	int rc = 0;
+
+	if (!found)
+		return -ESTALE;
+	if (!found->view)
+		rc = view_open_snapshot(mount->store, found->id, &found->view,
+					NULL);
+	if (rc < 0)
+		return -ESTALE; /* deleted since the name was looked up */
+	handle->node = found;
+	handle->file = view_image(found->view);
+	found->opens++;
+	return 0;
+}
+
+static void put_handle(struct mount *mount, struct handle *handle)
+{
+	struct snapshot_node *node = handle->node;
+
+	mutex_lock(&mount->lock);
+	if (!node) {
+		count_handle(mount, handle, -1);
+	} else if (--node->opens == 0) {
+		view_put(node->view);
+		node->view = NULL;
+		node_drop_if_unused(mount, node);
 	}
+	mutex_unlock(&mount->lock);
 	free(handle);
+}
+
+static int put_off(struct mount *mount, fuse_req_t req, fuse_ino_t node,
+		   const struct fuse_file_info *fi) REQUIRES(mount->lock)
+{
+	struct waiting_open *waiting = calloc(1, sizeof(*waiting));
+
+	if (!waiting)
+		return -ENOMEM;
+	*waiting = (struct waiting_open){ req, node, *fi, mount->waiting };
+	mount->waiting = waiting;
+	return 0;
 }
 
 void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
@@ -49,6 +106,8 @@ void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct mount *mount = image_mount(req);
 	bool writable = (fi->flags & O_ACCMODE) != O_RDONLY;
 	struct handle *handle;
+	bool waits;
+	int rc;
 
 	if (writable && (!node_is_image(node) || mount->options.read_only)) {
 		fuse_reply_err(req, EROFS);
@@ -60,35 +119,112 @@ void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		return;
 	}
 	handle->writable = writable;
-	handle->file = node_file(mount, node);
-	if (!handle->file) {
+	mutex_lock(&mount->lock);
+	waits = writable && mount->moving; /* I2 */
+	if (waits)
+		rc = put_off(mount, req, node, fi);
+	else if (node_is_image(node))
+		rc = take_image(mount, node, handle);
+	else
+		rc = take_snapshot(mount, node, handle);
+	mutex_unlock(&mount->lock);
+	if (rc < 0 || waits) {
 		free(handle);
-		fuse_reply_err(req, ESTALE);
+		if (rc < 0)
+			fuse_reply_err(req, -rc);
 		return;
 	}
-	if (!node_is_image(node)) {
-		mutex_lock(&mount->lock);
-		handle->node =
-			node_find(mount, (uint32_t)(node - SNAPSHOT_NODE));
-		handle->node->opens++;
-		mutex_unlock(&mount->lock);
-	}
-	pthread_rwlock_rdlock(&mount->gate);
-	handle->number = atomic_fetch_add(&mount->opened, 1);
-	count_handle(mount, handle, 1);
-	pthread_rwlock_unlock(&mount->gate);
 	fi->fh = (uintptr_t)handle;
 	fi->keep_cache = 1;
 	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
-		handle_drop(mount, handle);
+		put_handle(mount, handle);
 }
 
 void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
-	struct mount *mount = image_mount(req);
-	struct handle *handle = image_handle(fi);
-
 	(void)node;
-	handle_drop(mount, handle);
+	put_handle(image_mount(req), image_handle(fi));
 	fuse_reply_err(req, 0);
+}
+
+unsigned image_writers(struct mount *mount)
+{
+	unsigned writers;
+
+	mutex_lock(&mount->lock);
+	writers = mount->writers;
+	mutex_unlock(&mount->lock);
+	return writers;
+}
+
+unsigned image_readers(struct mount *mount)
+{
+	unsigned readers;
+
+	mutex_lock(&mount->lock);
+	readers = mount->readers;
+	mutex_unlock(&mount->lock);
+	return readers;
+}
+
+unsigned image_hold_writers(struct mount *mount)
+{
+	unsigned writers;
+
+	mutex_lock(&mount->lock);
+	mount->moving = true; /* I2 */
+	writers = mount->writers;
+	mutex_unlock(&mount->lock);
+	return writers;
+}
+
+static struct waiting_open *end_hold(struct mount *mount)
+{
+	struct waiting_open *waiting;
+
+	mutex_lock(&mount->lock);
+	mount->moving = false;
+	waiting = mount->waiting;
+	mount->waiting = NULL;
+	mutex_unlock(&mount->lock);
+	return waiting;
+}
+
+void image_resume_writers(struct mount *mount)
+{
+	struct waiting_open *waiting = end_hold(mount), *next;
+
+	for (; waiting; waiting = next) {
+		next = waiting->next;
+		image_open(waiting->req, waiting->node, &waiting->info);
+		free(waiting);
+	}
+}
+
+void image_refuse_waiting(struct mount *mount)
+{
+	struct waiting_open *waiting = end_hold(mount), *next;
+
+	for (; waiting; waiting = next) {
+		next = waiting->next;
+		fuse_reply_err(waiting->req, EIO);
+		free(waiting);
+	}
+}
+
+void image_revoke(struct mount *mount)
+{
+	fuse_ino_t node = image_node(mount);
+
+	pthread_rwlock_wrlock(&mount->gate);
+	mutex_lock(&mount->lock);
+	mount->epoch++;
+	mount->writers = mount->readers = 0;
+	mutex_unlock(&mount->lock);
+	pthread_rwlock_unlock(&mount->gate);
+	/* The old node's dirty pages are tried, and fail. I1 */
+	fuse_lowlevel_notify_inval_inode(mount->session, node, 0, 0);
+	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
+					 mount->options.name,
+					 strlen(mount->options.name));
 }

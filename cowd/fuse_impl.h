@@ -20,7 +20,7 @@ enum { SNAPDIR_NODE = 2, IMAGE_NODE = 3, SNAPSHOT_NODE = 16 };
 
 struct handle {
 	struct file *file;
-	uint64_t number;
+	uint32_t epoch; /* of the mount when the image was opened */
 	bool writable;
 	struct snapshot_node *node; /* NULL: the image */
 };
@@ -52,16 +52,19 @@ void image_fill_file(const struct mount *mount, fuse_ino_t node,
 		     struct file *file, struct stat *st);
 
 /* A snapshot that the kernel knows or has open, or NULL. */
-struct snapshot_node *node_find(struct mount *mount, uint32_t id)
+struct snapshot_node *node_find(struct mount *mount, fuse_ino_t node)
 	REQUIRES(mount->lock);
 void node_drop_if_unused(struct mount *mount, struct snapshot_node *node)
 	REQUIRES(mount->lock);
-/* The file behind a node; NULL: there is none. */
-struct file *node_file(struct mount *mount, fuse_ino_t node);
+static inline uint32_t node_epoch(fuse_ino_t node)
+{
+	return (uint32_t)(node >> 32);
+}
 
 /* Requests on the image hold the gate, so that revoking waits for them.
- * False: the handle was revoked. */
-bool image_enter(struct mount *mount, const struct handle *handle);
+ * False: the handle, or (without a handle) the node, is of an older epoch. */
+bool image_enter(struct mount *mount, const struct handle *handle,
+		 fuse_ino_t node);
 void image_leave(struct mount *mount);
 
 /* fuse_node.c */

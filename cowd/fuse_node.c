@@ -8,21 +8,25 @@
 #include "fuse_impl.h"
 #include "history.h"
 
-fuse_ino_t image_node(const struct mount *mount)
+fuse_ino_t image_node(struct mount *mount)
 {
-	return IMAGE_NODE +
-	       ((fuse_ino_t)atomic_load(&((struct mount *)mount)->image_epoch)
-		<< 32);
+	fuse_ino_t node;
+
+	mutex_lock(&mount->lock);
+	node = IMAGE_NODE + ((fuse_ino_t)mount->epoch << 32);
+	mutex_unlock(&mount->lock);
+	return node;
 }
 
-struct snapshot_node *node_find(struct mount *mount, uint32_t id)
-	REQUIRES(mount->lock)
+struct snapshot_node *node_find(struct mount *mount, fuse_ino_t node)
 {
-	struct snapshot_node *node;
+	struct snapshot_node *found;
 
-	for (node = mount->nodes; node; node = node->next)
-		if (node->id == id)
-			return node;
+	if (node < SNAPSHOT_NODE || node_is_image(node))
+		return NULL;
+	for (found = mount->nodes; found; found = found->next)
+		if (SNAPSHOT_NODE + (fuse_ino_t)found->id == node)
+			return found;
 	return NULL;
 }
 
@@ -36,7 +40,8 @@ void node_drop_if_unused(struct mount *mount, struct snapshot_node *node)
 	while (*link != node)
 		link = &(*link)->next;
 	*link = node->next;
-	view_put(node->view);
+	if (node->view)
+		view_put(node->view);
 	free(node);
 }
 
@@ -51,21 +56,29 @@ void image_forget_nodes(struct mount *mount)
 	mutex_unlock(&mount->lock);
 }
 
-struct file *node_file(struct mount *mount, fuse_ino_t node)
+/* A node for a snapshot that the kernel doesn't know yet. */
+static int new_node(struct mount *mount, uint32_t id,
+		    struct snapshot_node **out_node) REQUIRES(mount->lock)
 {
-	struct snapshot_node *found;
-	struct file *file = NULL;
+	struct snapshot_node *node = calloc(1, sizeof(*node));
+	struct view *view;
+	int rc;
 
-	if (node_is_image(node))
-		return view_image(mount->view);
-	mutex_lock(&mount->lock);
-	found = node >= SNAPSHOT_NODE ?
-			node_find(mount, (uint32_t)(node - SNAPSHOT_NODE)) :
-			NULL;
-	if (found)
-		file = view_image(found->view);
-	mutex_unlock(&mount->lock);
-	return file;
+	if (!node)
+		return -ENOMEM;
+	rc = view_open_snapshot(mount->store, id, &view, NULL);
+	if (rc < 0) {
+		free(node);
+		return rc;
+	}
+	node->id = id;
+	image_fill_file(mount, SNAPSHOT_NODE + (fuse_ino_t)id, view_image(view),
+			&node->attributes);
+	view_put(view);
+	node->next = mount->nodes;
+	mount->nodes = node;
+	*out_node = node;
+	return 0;
 }
 
 static int snapshot_lookup(struct mount *mount, const char *name,
@@ -73,39 +86,29 @@ static int snapshot_lookup(struct mount *mount, const char *name,
 {
 	struct snapshot_node *node;
 	struct snapshot_info info;
-	struct view *view;
-	int rc = history_find_snapshot(mount->store, mount->branch, name, &info,
-				       NULL);
+	char branch[STORE_NAME_BYTES_MAX + 1];
+	int rc;
 
+	mount_branch(mount, branch);
+	rc = history_find_snapshot(mount->store, branch, name, &info, NULL);
+	/* Not ~1, latest or the beginning of an id. */
 	if (rc < 0 || strcmp(info.name, name) != 0)
 		return -ENOENT;
-	mutex_lock(&mount->lock);
-	node = node_find(mount, info.id);
-	if (!node) {
-		node = calloc(1, sizeof(*node));
-		rc = node ? view_open_snapshot(mount->store, info.id, &view,
-					       NULL) :
-			    -ENOMEM;
-		if (rc < 0) {
-			free(node);
-			mutex_unlock(&mount->lock);
-			return rc;
-		}
-		node->id = info.id;
-		node->view = view;
-		node->next = mount->nodes;
-		mount->nodes = node;
-	}
-	node->lookups++;
-	mutex_unlock(&mount->lock);
 	entry->ino = SNAPSHOT_NODE + (fuse_ino_t)info.id;
-	image_fill_file(mount, entry->ino, view_image(node->view),
-			&entry->attr);
+	mutex_lock(&mount->lock);
+	node = node_find(mount, entry->ino);
+	if (!node)
+		rc = new_node(mount, info.id, &node);
+	if (rc == 0) {
+		node->lookups++;
+		entry->attr = node->attributes;
+	}
+	mutex_unlock(&mount->lock);
 	/* The name may be given to another snapshot, the content never
 	 * changes. */
 	entry->attr_timeout = LONG_TIMEOUT_S;
 	entry->entry_timeout = 0;
-	return 0;
+	return rc;
 }
 
 void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -139,10 +142,8 @@ static void forget_one(struct mount *mount, fuse_ino_t node, uint64_t count)
 {
 	struct snapshot_node *found;
 
-	if (node < SNAPSHOT_NODE || node_is_image(node))
-		return;
 	mutex_lock(&mount->lock);
-	found = node_find(mount, (uint32_t)(node - SNAPSHOT_NODE));
+	found = node_find(mount, node);
 	if (found) {
 		found->lookups -= count < found->lookups ? count :
 							   found->lookups;

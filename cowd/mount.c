@@ -12,10 +12,31 @@
 #include "history.h"
 #include "mount_impl.h"
 
+int mount_new(struct mounts *mounts, struct mount **out_mount)
+{
+	struct mount *mount = calloc(1, sizeof(*mount));
+	pthread_rwlockattr_t attributes;
+
+	if (!mount)
+		return -ENOMEM;
+	mount->owner = mounts;
+	mount->store = mounts->store;
+	mutex_init(&mount->lock);
+	pthread_rwlockattr_init(&attributes);
+	/* A stream of requests must not keep a revoke waiting. */
+	pthread_rwlockattr_setkind_np(
+		&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&mount->gate, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+	*out_mount = mount;
+	return 0;
+}
+
 void mount_free(struct mount *mount)
 {
 	if (!mount)
 		return;
+	image_refuse_waiting(mount);
 	if (mount->session)
 		fuse_session_destroy(mount->session);
 	image_forget_nodes(mount);
@@ -139,29 +160,6 @@ static int open_view(struct mount *mount, const struct mount_params *params,
 				  &mount->view, failure);
 }
 
-static int start_session(struct mount *mount, struct failure *failure)
-{
-	struct file_info info;
-
-	mount->session = fuse_session_new(&mount->options.arguments,
-					  &image_operations,
-					  sizeof(image_operations), mount);
-	if (!mount->session)
-		return failure_set(failure, FAILURE_FAILED, mount->mountpoint,
-				   "libfuse refused the mount options");
-	if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
-		failure_set(failure, FAILURE_FAILED, mount->mountpoint,
-			    "the kernel refused the mount");
-		failure_hint(failure, "is /dev/fuse there, and (without root) "
-				      "fusermount3 installed and the "
-				      "mountpoint yours?");
-		return -EINVAL;
-	}
-	file_get_info(view_image(mount->view), &info);
-	mount->image_size = info.size_bytes;
-	return 0;
-}
-
 int mount_build(struct mount *mount, const struct mount_params *params,
 		struct failure *failure)
 {
@@ -179,6 +177,25 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 	if (rc < 0)
 		return rc;
 	default_name(mount, &status);
-	rc = check_mountpoint(mount, params->mountpoint, status.path, failure);
-	return rc < 0 ? rc : start_session(mount, failure);
+	return check_mountpoint(mount, params->mountpoint, status.path,
+				failure);
+}
+
+int mount_start(struct mount *mount, struct failure *failure)
+{
+	mount->session = fuse_session_new(&mount->options.arguments,
+					  &image_operations,
+					  sizeof(image_operations), mount);
+	if (!mount->session)
+		return failure_set(failure, FAILURE_FAILED, mount->mountpoint,
+				   "libfuse refused the mount options");
+	if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
+		failure_set(failure, FAILURE_FAILED, mount->mountpoint,
+			    "the kernel refused the mount");
+		failure_hint(failure, "is /dev/fuse there, and (without root) "
+				      "fusermount3 installed and the "
+				      "mountpoint yours?");
+		return -EINVAL;
+	}
+	return 0;
 }

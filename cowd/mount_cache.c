@@ -1,13 +1,22 @@
 /*
- * What history needs of the kernel's caches: written back, revoked, forgotten.
+ * What history needs of the kernel's caches: flushed before a snapshot, and
+ * forgotten when a head moves.
+ *
+ * A move keeps writers out from its begin to its end, so that nobody writes to
+ * pages of the old state; what is open for reading, and mapped, shows the new
+ * state after it.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mount_impl.h"
 
-static void use(struct mounts *mounts) REQUIRES(mounts->lock)
+void mounts_use(struct mounts *mounts)
 {
+	mutex_lock(&mounts->lock);
 	mounts->users++;
+	mutex_unlock(&mounts->lock);
 }
 
 void mounts_unuse(struct mounts *mounts)
@@ -18,29 +27,53 @@ void mounts_unuse(struct mounts *mounts)
 	mutex_unlock(&mounts->lock);
 }
 
-size_t mounts_heads(struct mounts *mounts, const char *branch,
-		    struct mount **list, size_t most)
+void mounts_claim(struct mounts *mounts)
 {
-	struct mount *mount;
-	size_t count = 0;
-
 	mutex_lock(&mounts->lock);
-	use(mounts);
-	for (mount = mounts->first; mount && count < most; mount = mount->next)
-		if (!mount->snapshot_id &&
-		    (!branch || strcmp(mount->branch, branch) == 0))
-			list[count++] = mount;
+	while (mounts->claimed)
+		pthread_cond_wait(&mounts->changed, &mounts->lock.handle);
+	mounts->claimed = true;
 	mutex_unlock(&mounts->lock);
-	return count;
 }
 
-int mounts_flush(struct mounts *mounts, const char *branch,
-		 struct failure *failure)
+void mounts_unclaim(struct mounts *mounts)
 {
-	struct mount *list[MOUNTS_OF_BRANCH_MAX];
-	size_t count = mounts_heads(mounts, branch, list, MOUNTS_OF_BRANCH_MAX),
-	       i;
-	int rc = 0;
+	mutex_lock(&mounts->lock);
+	mounts->claimed = false;
+	pthread_cond_broadcast(&mounts->changed);
+	mutex_unlock(&mounts->lock);
+}
+
+static struct mount **heads_locked(struct mounts *mounts, const char *branch,
+				   size_t *out_count) REQUIRES(mounts->lock)
+{
+	struct mount **list = calloc(mounts->count + 1, sizeof(struct mount *));
+	struct mount *mount;
+
+	*out_count = 0;
+	mounts->users++;
+	for (mount = list ? mounts->first : NULL; mount; mount = mount->next)
+		if (!mount->snapshot_id &&
+		    (!branch || strcmp(mount->branch, branch) == 0))
+			list[(*out_count)++] = mount;
+	return list;
+}
+
+struct mount **mounts_heads(struct mounts *mounts, const char *branch,
+			    size_t *out_count)
+{
+	struct mount **list;
+
+	mutex_lock(&mounts->lock);
+	list = heads_locked(mounts, branch, out_count);
+	mutex_unlock(&mounts->lock);
+	return list;
+}
+
+static int flush(struct mount **list, size_t count, struct failure *failure)
+{
+	size_t i;
+	int rc = list ? 0 : -ENOMEM;
 
 	for (i = 0; i < count && rc == 0; i++) {
 		rc = image_write_back(list[i], true);
@@ -49,58 +82,135 @@ int mounts_flush(struct mounts *mounts, const char *branch,
 				      "can't write the kernel's dirty pages "
 				      "back");
 	}
+	return rc;
+}
+
+int mounts_flush(struct mounts *mounts, const char *branch,
+		 struct failure *failure)
+{
+	size_t count;
+	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
+	int rc = flush(list, count, failure);
+
 	mounts_unuse(mounts);
 	return rc;
 }
 
 unsigned mounts_writers(struct mounts *mounts, const char *branch)
 {
-	struct mount *list[MOUNTS_OF_BRANCH_MAX];
-	size_t count = mounts_heads(mounts, branch, list, MOUNTS_OF_BRANCH_MAX),
-	       i;
+	size_t count, i;
+	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
 	unsigned writers = 0;
 
 	for (i = 0; i < count; i++)
-		writers += atomic_load(&list[i]->writers);
+		writers += image_writers(list[i]);
 	mounts_unuse(mounts);
 	return writers;
 }
 
-void mounts_revoke(struct mounts *mounts, const char *branch)
+static void note_size(struct mount *mount)
 {
-	struct mount *list[MOUNTS_OF_BRANCH_MAX];
-	size_t count = mounts_heads(mounts, branch, list, MOUNTS_OF_BRANCH_MAX),
-	       i;
+	struct file_info info;
 
-	for (i = 0; i < count; i++) {
-		pthread_rwlock_wrlock(&list[i]->gate);
-		list[i]->revoked_before = atomic_load(&list[i]->opened);
-		pthread_rwlock_unlock(&list[i]->gate);
-	}
-	mounts_unuse(mounts);
+	file_get_info(view_image(mount->view), &info);
+	mount->size_before = info.size_bytes;
 }
 
-void mounts_invalidate(struct mounts *mounts, const char *branch)
+static int refuse_writers(unsigned writers, const char *branch,
+			  struct failure *failure)
 {
-	struct mount *list[MOUNTS_OF_BRANCH_MAX];
-	size_t count = mounts_heads(mounts, branch, list, MOUNTS_OF_BRANCH_MAX),
-	       i;
+	if (writers == 0)
+		return 0;
+	failure_set(failure, FAILURE_BUSY, branch,
+		    "%u writer%s the mounted image open", writers,
+		    writers == 1 ? " has" : "s have");
+	return -EBUSY;
+}
+
+int mounts_check_move(struct mounts *mounts, const char *branch,
+		      struct failure *failure)
+{
+	return refuse_writers(mounts_writers(mounts, branch), branch, failure);
+}
+
+static int begin(struct mount **list, size_t count, const char *branch,
+		 bool live, struct failure *failure)
+{
+	unsigned writers = 0;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < count; i++)
+		writers += image_hold_writers(list[i]);
+	rc = live ? 0 : refuse_writers(writers, branch, failure);
+	if (rc < 0)
+		return rc;
+	/* What is dirty belongs to the state that is kept. */
+	rc = flush(list, count, failure);
+	for (i = 0; i < count && rc == 0; i++) {
+		if (writers > 0)
+			image_revoke(list[i]);
+		note_size(list[i]);
+	}
+	return rc;
+}
+
+int mounts_begin_move(struct mounts *mounts, const char *branch, bool live,
+		      struct failure *failure)
+{
+	AUTO_FREE struct mount **list = NULL;
+	size_t count, i;
+	int rc;
+
+	mounts_claim(mounts);
+	list = mounts_heads(mounts, branch, &count);
+	rc = begin(list, count, branch, live, failure);
+	if (rc < 0) {
+		for (i = 0; i < count; i++)
+			image_resume_writers(list[i]);
+		mounts_unclaim(mounts);
+	}
+	mounts_unuse(mounts);
+	return rc;
+}
+
+static void forget_pages(struct mount *mount)
+{
+	struct file_info info;
+
+	file_get_info(view_image(mount->view), &info);
+	/* Nobody reaches it by name: readers get errors, not another's size. */
+	if (info.size_bytes != mount->size_before && image_tell_size(mount) < 0)
+		image_revoke(mount);
+	fuse_lowlevel_notify_inval_inode(mount->session, image_node(mount), 0,
+					 0);
+	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
+					 mount->options.name,
+					 strlen(mount->options.name));
+}
+
+void mounts_end_move(struct mounts *mounts, const char *branch)
+{
+	size_t count, i;
+	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
+
+	for (i = 0; i < count; i++)
+		forget_pages(list[i]);
+	for (i = 0; i < count; i++)
+		image_resume_writers(list[i]);
+	mounts_unuse(mounts);
+	mounts_unclaim(mounts);
+}
+
+void mounts_grown(struct mounts *mounts, const char *branch)
+{
+	size_t count, i;
+	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
 
 	for (i = 0; i < count; i++) {
-		struct mount *mount = list[i];
-		fuse_ino_t node = image_node(mount);
-		struct file_info info;
-
-		file_get_info(view_image(mount->view), &info);
-		if (info.size_bytes != mount->image_size ||
-		    !mount->options.read_only) {
-			mount->image_size = info.size_bytes;
-			atomic_fetch_add(&mount->image_epoch, 1);
-		}
-		fuse_lowlevel_notify_inval_inode(mount->session, node, 0, 0);
-		fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
-						 mount->options.name,
-						 strlen(mount->options.name));
+		(void)!image_tell_growth(list[i]);
+		fuse_lowlevel_notify_inval_inode(list[i]->session,
+						 image_node(list[i]), -1, 0);
 	}
 	mounts_unuse(mounts);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "file.h"
 #include "mounts.h"
@@ -33,17 +34,26 @@ struct mounts {
 	struct mount *first;
 	unsigned count;
 	unsigned users; /* calls that use a mount without the lock */
+	bool claimed;	/* a mount is being added, or heads are moved */
 };
-
-enum { MOUNTS_OF_BRANCH_MAX = 64 };
 
 /* A snapshot that the kernel knows, or that is open. */
 struct snapshot_node {
 	uint32_t id;
 	uint64_t lookups;
 	unsigned opens;
-	struct view *view;
+	struct stat attributes; /* what a snapshot is never changes */
+	struct view *view;	/* NULL while nobody has it open: to know its
+				 * name must not keep it from being purged */
 	struct snapshot_node *next;
+};
+
+/* An open for writing, put off until a move of the head is over. */
+struct waiting_open {
+	fuse_req_t req;
+	fuse_ino_t node;
+	struct fuse_file_info info;
+	struct waiting_open *next;
 };
 
 struct mount {
@@ -56,21 +66,23 @@ struct mount {
 	struct mount_options options;
 	struct view *view;
 	struct fuse_session *session;
-	dev_t device; /* st_dev of the mounted file system, 0: not known yet */
+	pthread_t thread;    /* that serves it */
+	bool detached;	     /* unmounted lazily; owner->lock */
+	atomic_ulong device; /* st_dev of what is mounted, 0: not known yet */
 
-	/* Handles opened before this number are revoked. gate: requests hold
-	 * it shared, revoking exclusively. */
+	/* Requests on the image hold the gate shared, revoking it
+	 * exclusively: the epoch is part of the image's node id, and a handle
+	 * of an older one answers EIO. Written with lock held, too. */
 	pthread_rwlock_t gate;
-	uint64_t revoked_before;
-	atomic_uint_fast64_t opened;
-	atomic_uint writers, readers;
-	/* Grows when the image got another size underneath: the kernel keeps
-	 * the size of a node that it caches writes for. */
-	atomic_uint image_epoch;
-	uint64_t image_size;
+	uint32_t epoch;
+	atomic_bool telling_size; /* the kernel is told of one we have */
 
 	struct mutex lock;
 	struct snapshot_node *nodes;
+	unsigned writers, readers; /* handles of this epoch on the image */
+	bool moving;		   /* opens for writing wait */
+	struct waiting_open *waiting;
+	uint64_t size_before; /* of the image, before the move */
 	struct mount *next;
 };
 
@@ -81,17 +93,20 @@ void mount_options_fini(struct mount_options *options);
 
 extern const struct fuse_lowlevel_ops image_operations;
 /* The kernel's name for the image now. */
-fuse_ino_t image_node(const struct mount *mount);
+fuse_ino_t image_node(struct mount *mount);
 void image_forget_nodes(struct mount *mount);
-/* Writes the kernel's dirty pages of the mount back, through itself; and the
- * times of the image, which come after the pages. */
+/* Writes the kernel's dirty pages of the mount back, through itself; with_times
+ * also the times of the image, which come after the pages. */
 NODISCARD int image_write_back(struct mount *mount, bool with_times);
 
-/* Opens the view, checks the place and mounts; not yet served. After a failure
- * the caller frees what there is. */
+/* Empty; to be built, started and freed. */
+NODISCARD int mount_new(struct mounts *mounts, struct mount **out_mount);
+/* Opens the view, reads the options and checks the place. */
 NODISCARD int mount_build(struct mount *mount,
 			  const struct mount_params *params,
 			  struct failure *failure);
+/* Mounts; nobody serves it yet. */
+NODISCARD int mount_start(struct mount *mount, struct failure *failure);
 void mount_free(struct mount *mount);
 /* Ends it in the kernel. umount needs root; without it fusermount3 does it. */
 NODISCARD int mount_end(const char *mountpoint, bool lazy);
@@ -100,8 +115,33 @@ void mount_name_users(const char *mountpoint, char *text, size_t text_bytes);
 /* The path is the directory, or in it. */
 bool mount_is_below(const char *path, const char *directory);
 
-/* Up to `most` heads of the branch (NULL: of all). None of them is freed until
- * the caller ends the use. */
-size_t mounts_heads(struct mounts *mounts, const char *branch,
-		    struct mount **list, size_t most);
+/* The heads of the branch (NULL: of all) in an array to be freed, or NULL. None
+ * of them goes away until the caller ends the use, which is to be done in any
+ * case. */
+struct mount **mounts_heads(struct mounts *mounts, const char *branch,
+			    size_t *out_count);
+/* Keeps all mounts of the moment from going away. */
+void mounts_use(struct mounts *mounts);
 void mounts_unuse(struct mounts *mounts);
+/* One at a time adds mounts or moves heads. */
+void mounts_claim(struct mounts *mounts);
+void mounts_unclaim(struct mounts *mounts);
+
+/* Every handle of the image answers EIO from now on, and no dirty page of
+ * theirs is written any more. */
+void image_revoke(struct mount *mount);
+/* Begins to put opens for writing off; returns the handles open for it. */
+unsigned image_hold_writers(struct mount *mount);
+/* Answers those that were put off. */
+void image_resume_writers(struct mount *mount);
+/* The same with an error: the mount is gone. */
+void image_refuse_waiting(struct mount *mount);
+unsigned image_writers(struct mount *mount);
+unsigned image_readers(struct mount *mount);
+/* The kernel's size of the image becomes the store's, which is another by now.
+ * -errno: the mount can't be reached by its path. */
+NODISCARD int image_tell_size(struct mount *mount);
+/* The same while writers are there, when it only grew. */
+NODISCARD int image_tell_growth(struct mount *mount);
+/* The branch's name now: it may be renamed while it is mounted. */
+void mount_branch(struct mount *mount, char name[STORE_NAME_BYTES_MAX + 1]);

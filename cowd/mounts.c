@@ -1,12 +1,13 @@
 /*
  * The mounts of a daemon: adding, removing, listing.
- * 
+ *
  * Each mount has a thread that serves its session until the kernel ends it;
  * that thread takes the mount out of the list. Nothing here holds the list's
  * lock while it waits for the kernel.
  */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,16 @@
 #include "logging.h"
 #include "mount_impl.h"
 
+/* Only to end a wait: see mounts_free. */
+static void on_wake_signal(int signal_nr)
+{
+	(void)signal_nr;
+}
+
 int mounts_new(struct store *store, void (*idle)(void *context), void *context,
 	       struct mounts **out_mounts)
 {
+	struct sigaction wake = { .sa_handler = on_wake_signal };
 	struct mounts *mounts = calloc(1, sizeof(*mounts));
 
 	if (!mounts)
@@ -28,8 +36,23 @@ int mounts_new(struct store *store, void (*idle)(void *context), void *context,
 	mounts->context = context;
 	mutex_init(&mounts->lock);
 	pthread_cond_init(&mounts->changed, NULL);
+	sigaction(SIGUSR1, &wake, NULL);
 	*out_mounts = mounts;
 	return 0;
+}
+
+/* Takes the mount out of the list, and waits for those who use it. */
+static void leave_list(struct mounts *mounts, struct mount *mount)
+{
+	struct mount **link;
+
+	mutex_lock(&mounts->lock);
+	for (link = &mounts->first; *link != mount; link = &(*link)->next)
+		;
+	*link = mount->next;
+	while (mounts->users > 0)
+		pthread_cond_wait(&mounts->changed, &mounts->lock.handle);
+	mutex_unlock(&mounts->lock);
 }
 
 static void *serve(void *context)
@@ -37,8 +60,6 @@ static void *serve(void *context)
 	struct mount *mount = context;
 	struct mounts *mounts = mount->owner;
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	struct mount **link;
-	bool last;
 
 	if (config) {
 		fuse_loop_cfg_set_max_threads(config, 4);
@@ -47,101 +68,160 @@ static void *serve(void *context)
 	} else {
 		(void)fuse_session_loop(mount->session);
 	}
+	/* Whoever waits for an answer gets an error now. */
 	fuse_session_unmount(mount->session);
-	mutex_lock(&mounts->lock);
-	for (link = &mounts->first; *link != mount; link = &(*link)->next)
-		;
-	*link = mount->next;
-	while (mounts->users > 0)
-		pthread_cond_wait(&mounts->changed, &mounts->lock.handle);
-	mutex_unlock(&mounts->lock);
+	leave_list(mounts, mount);
 	log_message(LOG_LEVEL_INFO, "%s: unmounted", mount->mountpoint);
 	mount_free(mount);
 	mutex_lock(&mounts->lock);
-	last = --mounts->count == 0;
-	pthread_cond_broadcast(&mounts->changed);
-	if (last)
+	if (--mounts->count == 0)
 		mounts->idle(mounts->context);
+	pthread_cond_broadcast(&mounts->changed);
 	mutex_unlock(&mounts->lock);
 	return NULL;
 }
 
+/* Until mounts_unuse the mount stays, whatever its thread does. */
 static int start_thread(struct mount *mount, struct failure *failure)
 {
 	struct mounts *mounts = mount->owner;
 	pthread_attr_t attributes;
-	pthread_t thread;
 	int rc;
 
-	mutex_lock(&mounts->lock);
-	mount->next = mounts->first;
-	mounts->first = mount;
-	mounts->count++;
-	mutex_unlock(&mounts->lock);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	rc = -pthread_create(&thread, &attributes, serve, mount);
+	mutex_lock(&mounts->lock);
+	rc = -pthread_create(&mount->thread, &attributes, serve, mount);
+	if (rc == 0) {
+		mount->next = mounts->first;
+		mounts->first = mount;
+		mounts->count++;
+		mounts->users++;
+	}
+	mutex_unlock(&mounts->lock);
 	pthread_attr_destroy(&attributes);
 	if (rc == 0)
 		return 0;
-	mutex_lock(&mounts->lock);
-	mounts->first = mount->next;
-	mounts->count--;
-	mutex_unlock(&mounts->lock);
 	fuse_session_unmount(mount->session);
 	return failure_errno(failure, rc, mount->mountpoint,
 			     "can't start a thread");
 }
 
+static int refuse_second(const struct mount *first, const char *mountpoint,
+			 struct failure *failure)
+{
+	if (first->detached) {
+		failure_set(failure, FAILURE_BUSY, first->branch,
+			    "the branch was unmounted lazily from %s and is "
+			    "still in use",
+			    first->mountpoint);
+		failure_hint(failure, "end what has the image open (a loop "
+				      "device: losetup -d)");
+		return -EBUSY;
+	}
+	failure_set(failure, FAILURE_BUSY, first->branch,
+		    "the branch is mounted on %s already", first->mountpoint);
+	failure_hint(failure,
+		     "mount --bind %s %s shows it there, too; a snapshot or "
+		     "a clone can be mounted besides",
+		     first->mountpoint, mountpoint);
+	return -EBUSY;
+}
+
+/*
+ * Two mounts of one head would have a cache of pages each, which nobody keeps
+ * alike: only readers may share a head.
+ */
+static int check_alone(struct mounts *mounts, const struct mount *mount,
+		       struct failure *failure)
+{
+	struct mount *other;
+	int rc = 0;
+
+	if (mount->snapshot_id)
+		return 0;
+	mutex_lock(&mounts->lock);
+	for (other = mounts->first; other && rc == 0; other = other->next) {
+		if (!other->snapshot_id &&
+		    strcmp(other->branch, mount->branch) == 0 &&
+		    !(other->options.read_only && mount->options.read_only))
+			rc = refuse_second(other, mount->mountpoint, failure);
+	}
+	mutex_unlock(&mounts->lock);
+	return rc;
+}
+
+static int add(struct mount *mount, const struct mount_params *params,
+	       struct failure *failure)
+{
+	int rc = mount_build(mount, params, failure);
+
+	if (rc == 0)
+		rc = check_alone(mount->owner, mount, failure);
+	if (rc == 0)
+		rc = mount_start(mount, failure);
+	return rc < 0 ? rc : start_thread(mount, failure);
+}
+
 int mounts_add(struct mounts *mounts, const struct mount_params *params,
 	       struct failure *failure)
 {
-	struct mount *mount = calloc(1, sizeof(*mount));
+	struct mount *mount;
 	struct stat st;
-	int rc;
+	int rc = mount_new(mounts, &mount);
 
-	if (!mount)
-		return failure_errno(failure, -ENOMEM, params->mountpoint,
+	if (rc < 0)
+		return failure_errno(failure, rc, params->mountpoint,
 				     "can't mount");
-	mount->owner = mounts;
-	mount->store = mounts->store;
-	mutex_init(&mount->lock);
-	pthread_rwlock_init(&mount->gate, NULL);
-	rc = mount_build(mount, params, failure);
-	if (rc == 0)
-		rc = start_thread(mount, failure);
+	mounts_claim(mounts);
+	rc = add(mount, params, failure);
 	if (rc < 0) {
 		mount_free(mount);
-		return rc;
+	} else {
+		/* Answered by the thread: it is live when this returns. */
+		if (stat(mount->mountpoint, &st) == 0)
+			atomic_store(&mount->device, st.st_dev);
+		mounts_unuse(mounts);
 	}
-	/* Answered by the thread: the mount is live when this returns. */
-	if (stat(mount->mountpoint, &st) == 0)
-		mount->device = st.st_dev;
-	return 0;
+	mounts_unclaim(mounts);
+	return rc;
 }
 
 static bool still_there(struct mounts *mounts, const char *mountpoint)
+	REQUIRES(mounts->lock)
 {
 	const struct mount *mount;
 
 	for (mount = mounts->first; mount; mount = mount->next)
-		if (strcmp(mount->mountpoint, mountpoint) == 0)
+		if (!mountpoint || strcmp(mount->mountpoint, mountpoint) == 0)
 			return true;
 	return false;
 }
 
-/* The thread of the mount ends once the kernel let go. */
-static void wait_until_gone(struct mounts *mounts, const char *mountpoint)
+/* The thread of the mount (NULL: of all) ends once the kernel let go. */
+static void wait_until_gone(struct mounts *mounts, const char *mountpoint,
+			    unsigned seconds)
 {
 	struct timespec until;
 	int rc = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 30;
+	until.tv_sec += seconds;
 	mutex_lock(&mounts->lock);
 	while (still_there(mounts, mountpoint) && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&mounts->changed,
 					    &mounts->lock.handle, &until);
+	mutex_unlock(&mounts->lock);
+}
+
+static void mark_detached(struct mounts *mounts, const char *mountpoint)
+{
+	struct mount *mount;
+
+	mutex_lock(&mounts->lock);
+	for (mount = mounts->first; mount; mount = mount->next)
+		if (strcmp(mount->mountpoint, mountpoint) == 0)
+			mount->detached = true;
 	mutex_unlock(&mounts->lock);
 }
 
@@ -162,8 +242,10 @@ static int remove_one(struct mounts *mounts, const char *mountpoint, bool lazy,
 	}
 	if (rc < 0)
 		return failure_errno(failure, rc, mountpoint, "can't unmount");
-	if (!lazy)
-		wait_until_gone(mounts, mountpoint);
+	if (lazy)
+		mark_detached(mounts, mountpoint);
+	else
+		wait_until_gone(mounts, mountpoint, 30);
 	return 0;
 }
 
@@ -180,9 +262,10 @@ static size_t find_targets(struct mounts *mounts, const char *target,
 			 target ? target : "");
 	mutex_lock(&mounts->lock);
 	for (mount = mounts->first; mount && count < most; mount = mount->next)
-		if (!target || strcmp(mount->mountpoint, resolved) == 0 ||
-		    strcmp(mount->mountpoint, target) == 0 ||
-		    strcmp(mount->branch, target) == 0)
+		if (!mount->detached &&
+		    (!target || strcmp(mount->mountpoint, resolved) == 0 ||
+		     strcmp(mount->mountpoint, target) == 0 ||
+		     strcmp(mount->branch, target) == 0))
 			snprintf(list[count++], 4096, "%s", mount->mountpoint);
 	mutex_unlock(&mounts->lock);
 	return count;
@@ -209,37 +292,60 @@ int mounts_remove(struct mounts *mounts, const char *target, bool lazy,
 	return rc;
 }
 
+/* Detached with handles open: the sessions end themselves. A loop sleeps until
+ * a signal, which may come just before it does. */
+static void end_sessions(struct mounts *mounts)
+{
+	struct timespec until;
+	struct mount *mount;
+
+	mutex_lock(&mounts->lock);
+	while (mounts->count > 0) {
+		for (mount = mounts->first; mount; mount = mount->next) {
+			fuse_session_exit(mount->session);
+			pthread_kill(mount->thread, SIGUSR1);
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 50000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		(void)pthread_cond_timedwait(&mounts->changed,
+					     &mounts->lock.handle, &until);
+	}
+	mutex_unlock(&mounts->lock);
+}
+
 void mounts_free(struct mounts *mounts)
 {
 	char(*list)[4096] = calloc(256, sizeof(*list));
+	struct failure ignored = { .code = FAILURE_NONE };
 	size_t count, i;
 
 	if (!mounts)
 		return;
+	/* Whoever has it open still loses nothing that was written before. */
+	if (mounts_flush(mounts, NULL, &ignored) < 0)
+		log_message(LOG_LEVEL_ERROR, "%s: %s", ignored.object,
+			    ignored.message);
 	count = list ? find_targets(mounts, NULL, list, 256) : 0;
 	for (i = 0; i < count; i++)
 		if (mount_end(list[i], false) < 0)
 			(void)!mount_end(list[i], true);
 	free(list);
-	mutex_lock(&mounts->lock);
-	/* Detached with handles open: end the sessions themselves. */
-	for (struct mount *m = mounts->first; m; m = m->next)
-		fuse_session_exit(m->session);
-	while (mounts->count > 0) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += 5;
-		if (pthread_cond_timedwait(&mounts->changed,
-					   &mounts->lock.handle,
-					   &until) == ETIMEDOUT)
-			for (struct mount *m = mounts->first; m; m = m->next)
-				fuse_session_unmount(m->session);
-	}
-	mutex_unlock(&mounts->lock);
+	wait_until_gone(mounts, NULL, 2);
+	end_sessions(mounts);
 	mutex_fini(&mounts->lock);
 	pthread_cond_destroy(&mounts->changed);
 	free(mounts);
+}
+
+void mount_branch(struct mount *mount, char name[STORE_NAME_BYTES_MAX + 1])
+{
+	mutex_lock(&mount->owner->lock);
+	snprintf(name, STORE_NAME_BYTES_MAX + 1, "%s", mount->branch);
+	mutex_unlock(&mount->owner->lock);
 }
 
 void mounts_renamed(struct mounts *mounts, const char *branch,
@@ -247,12 +353,14 @@ void mounts_renamed(struct mounts *mounts, const char *branch,
 {
 	struct mount *mount;
 
+	mounts_claim(mounts); /* a move knows its mounts by the name */
 	mutex_lock(&mounts->lock);
 	for (mount = mounts->first; mount; mount = mount->next)
 		if (strcmp(mount->branch, branch) == 0)
 			snprintf(mount->branch, sizeof(mount->branch), "%s",
 				 new_name);
 	mutex_unlock(&mounts->lock);
+	mounts_unclaim(mounts);
 }
 
 json_t *mounts_list(struct mounts *mounts)
@@ -270,8 +378,8 @@ json_t *mounts_list(struct mounts *mounts)
 				  "mountpoint", mount->mountpoint, "file",
 				  mount->options.name, "read_only",
 				  mount->options.read_only, "writers",
-				  (int)atomic_load(&mount->writers), "readers",
-				  (int)atomic_load(&mount->readers)));
+				  (int)image_writers(mount), "readers",
+				  (int)image_readers(mount)));
 	mutex_unlock(&mounts->lock);
 	return list;
 }

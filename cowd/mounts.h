@@ -40,11 +40,23 @@ NODISCARD int mounts_flush(struct mounts *mounts, const char *branch,
 			   struct failure *failure);
 /* Handles that are open for writing on the branch's image. */
 unsigned mounts_writers(struct mounts *mounts, const char *branch);
-/* From now on every open handle of the branch answers EIO (close and fsync
- * still succeed). */
-void mounts_revoke(struct mounts *mounts, const char *branch);
-/* The next read through the kernel shows the branch's state as it is now. */
-void mounts_invalidate(struct mounts *mounts, const char *branch);
+/*
+ * Around anything that makes the branch's head another state (rollback, undo,
+ * shrink): flushes what is dirty, and keeps writers out until the end, which is
+ * to be called in any case after a success. Refused with -EBUSY while somebody
+ * has the image open for writing; unless live: then every handle that is open
+ * on it answers EIO for ever (close and fsync still succeed).
+ */
+NODISCARD int mounts_begin_move(struct mounts *mounts, const char *branch,
+				bool live, struct failure *failure);
+/* Would it be refused? */
+NODISCARD int mounts_check_move(struct mounts *mounts, const char *branch,
+				struct failure *failure);
+/* Everybody sees the branch's state as it is now: what is open for reading and
+ * mapped, too. */
+void mounts_end_move(struct mounts *mounts, const char *branch);
+/* The kernel learns that the image became larger; writers go on. */
+void mounts_grown(struct mounts *mounts, const char *branch);
 /* A renamed branch keeps its mounts. */
 void mounts_renamed(struct mounts *mounts, const char *branch,
 		    const char *new_name);

@@ -241,31 +241,17 @@ int call_flush(struct call *call, const char *branch)
 
 int call_before_move(struct call *call, const char *branch, bool live)
 {
-	unsigned writers;
-	int rc;
-
 	if (!call->mounts)
 		return 0;
-	writers = mounts_writers(call->mounts, branch);
-	if (writers > 0 && !live) {
-		failure_set(call->failure, FAILURE_BUSY, branch,
-			    "%u writer%s the mounted image open", writers,
-			    writers == 1 ? " has" : "s have");
-		failure_hint(call->failure,
-			     "close or unmount it, or use --live: open "
-			     "handles then answer with I/O errors");
-		return -EBUSY;
-	}
 	if (call->dry_run)
-		return 0;
-	rc = call_flush(call, branch);
-	if (rc == 0 && writers > 0)
-		mounts_revoke(call->mounts, branch);
-	return rc;
+		return live ? 0 :
+			      mounts_check_move(call->mounts, branch,
+						call->failure);
+	return mounts_begin_move(call->mounts, branch, live, call->failure);
 }
 
 void call_moved(struct call *call, const char *branch)
 {
-	if (call->mounts)
-		mounts_invalidate(call->mounts, branch);
+	if (call->mounts && !call->dry_run)
+		mounts_end_move(call->mounts, branch);
 }

@@ -173,6 +173,39 @@ static int new_size(struct call *call, uint64_t old_bytes, uint64_t *out_bytes)
 	return 0;
 }
 
+static int shrink(struct call *call, const struct branch_info *info,
+		  uint64_t size_bytes)
+{
+	int rc = call_before_move(call, info->name, false);
+
+	if (rc < 0) {
+		failure_hint(call->failure, "close or unmount it first");
+		return rc;
+	}
+	if (!call->dry_run)
+		rc = history_resize(call->store, info->name, size_bytes,
+				    &call->actor, call->failure);
+	call_moved(call, info->name);
+	return rc;
+}
+
+/* Writers may go on; a loop device learns of it with losetup -c. */
+static int grow(struct call *call, const struct branch_info *info,
+		uint64_t size_bytes)
+{
+	int rc;
+
+	if (call->dry_run)
+		return 0;
+	rc = call_flush(call, info->name);
+	if (rc == 0 && size_bytes != info->size_bytes)
+		rc = history_resize(call->store, info->name, size_bytes,
+				    &call->actor, call->failure);
+	if (rc == 0 && call->mounts)
+		mounts_grown(call->mounts, info->name);
+	return rc;
+}
+
 static int resize(struct call *call)
 {
 	struct branch_info info;
@@ -190,15 +223,10 @@ static int resize(struct call *call)
 		failure_hint(call->failure, "use --shrink if that is meant");
 		return -EINVAL;
 	}
-	if (!call->dry_run) {
-		rc = call_flush(call, info.name);
-		if (rc == 0 && size_bytes != info.size_bytes)
-			rc = history_resize(call->store, info.name, size_bytes,
-					    &call->actor, call->failure);
-		if (rc < 0)
-			return rc;
-		call_moved(call, info.name);
-	}
+	rc = size_bytes < info.size_bytes ? shrink(call, &info, size_bytes) :
+					    grow(call, &info, size_bytes);
+	if (rc < 0)
+		return rc;
 	rc = call_put(call, "branch", json_text(info.name));
 	if (rc == 0)
 		rc = call_put(call, "old_size_bytes",

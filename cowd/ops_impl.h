@@ -92,8 +92,9 @@ NODISCARD int dry_hold(struct call *call, uint32_t snapshot_id, const char *tag,
 /* The kernel's dirty pages first; nothing without a daemon. */
 NODISCARD int call_flush(struct call *call, const char *branch);
 /*
- * Before a branch's head moves: refuses while writers have it open, unless
- * live, which flushes and revokes them. After it: call_moved.
+ * Before a branch's head moves: refuses (-EBUSY) while writers have it open,
+ * unless live, which flushes and revokes them. After a success call_moved is
+ * to be called, whatever happened in between.
  */
 NODISCARD int call_before_move(struct call *call, const char *branch,
 			       bool live);

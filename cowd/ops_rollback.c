@@ -58,6 +58,17 @@ static int put_rollback(struct call *call, const struct branch_info *branch,
 	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
+static int begin_move(struct call *call, const char *branch)
+{
+	int rc = call_before_move(call, branch, call_flag(call, "live"));
+
+	if (rc == -EBUSY)
+		failure_hint(call->failure,
+			     "close or unmount it, or use --live: open "
+			     "handles then answer with I/O errors");
+	return rc;
+}
+
 static int rollback_to(struct call *call, const struct snapshot_info *to,
 		       struct rollback_result *result)
 {
@@ -69,19 +80,17 @@ static int rollback_to(struct call *call, const struct snapshot_info *to,
 	rc = history_find_branch(call->store, name ? name : to->branch, &branch,
 				 call->failure);
 	if (rc == 0)
-		rc = call_before_move(call, branch.name,
-				      call_flag(call, "live"));
+		rc = begin_move(call, branch.name);
+	if (rc < 0)
+		return rc;
 	/* The flush before it may have written more. */
-	if (rc == 0)
-		rc = history_find_branch(call->store, branch.name, &branch,
-					 call->failure);
-	if (rc == 0 && !call->dry_run) {
+	rc = history_find_branch(call->store, branch.name, &branch,
+				 call->failure);
+	if (rc == 0 && !call->dry_run)
 		rc = history_rollback(call->store, branch.name, to->id,
 				      call_text(call, "note"), &call->actor,
 				      result, call->failure);
-		/* Also when it failed: the kernel's view is dropped. */
-		call_moved(call, branch.name);
-	}
+	call_moved(call, branch.name);
 	if (rc == 0)
 		rc = put_rollback(call, &branch, to, result);
 	return rc < 0 ? rc : put_duration(call, started_ns);
@@ -172,8 +181,7 @@ static int undo(struct call *call)
 	id = result->undone.id;
 	moves = moves_a_head(result) && result->branch[0];
 	if (moves)
-		rc = call_before_move(call, result->branch,
-				      call_flag(call, "live"));
+		rc = begin_move(call, result->branch);
 	if (rc == 0 && !call->dry_run) {
 		rc = history_undo(call->store, id, false, &call->actor, result,
 				  call->failure);
