@@ -266,6 +266,11 @@ static int save_meta(struct store *store, const struct saved_state *state)
 	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
 		rc = index_meta_put(store->index, values[i].key,
 				    values[i].value);
+	/* Nobody looks at older ones, and index.bak is a copy of all. */
+	if (rc == 0)
+		rc = index_operations_trim(store->index,
+					   state->next_operation - 1,
+					   GRAPH_OPERATIONS_MAX);
 	return rc;
 }
 
