@@ -8,7 +8,7 @@ static int take(struct store_world *world, const char *name, const char *note)
 				&world->failure);
 }
 
-static int delete (struct store_world *world, uint32_t id, bool now)
+static int drop(struct store_world *world, uint32_t id, bool now)
 {
 	return history_delete_snapshot(world->store, id, now, &world_actor,
 				       &world->failure);
@@ -120,7 +120,7 @@ static void test_a_name_is_given_once(void **state)
 		       history_rename_snapshot(world->store, other, "s",
 					       &world_actor, &world->failure),
 		       FAILURE_EXISTS);
-	assert_ok(world, delete (world, id, false));
+	assert_ok(world, drop(world, id, false));
 	assert_ok(world, take(world, "s", NULL));
 }
 
@@ -149,8 +149,8 @@ static void test_what_is_held_is_not_deleted(void **state)
 				    &world->failure),
 		       FAILURE_EXISTS);
 	world_reopen(world);
-	assert_failure(world, delete (world, id, false), FAILURE_HELD);
-	assert_failure(world, delete (world, id, true), FAILURE_HELD);
+	assert_failure(world, drop(world, id, false), FAILURE_HELD);
+	assert_failure(world, drop(world, id, true), FAILURE_HELD);
 	assert_ok(world, history_release(world->store, id, "a", &world_actor,
 					 &world->failure));
 	assert_failure(world,
@@ -158,10 +158,10 @@ static void test_what_is_held_is_not_deleted(void **state)
 				       &world->failure),
 		       FAILURE_NOT_FOUND);
 	world_crash(world);
-	assert_failure(world, delete (world, id, false), FAILURE_HELD);
+	assert_failure(world, drop(world, id, false), FAILURE_HELD);
 	assert_ok(world, history_release(world->store, id, "b", &world_actor,
 					 &world->failure));
-	assert_ok(world, delete (world, id, false));
+	assert_ok(world, drop(world, id, false));
 }
 
 static void test_what_is_open_is_not_deleted_for_good(void **state)
@@ -172,10 +172,10 @@ static void test_what_is_open_is_not_deleted_for_good(void **state)
 
 	assert_ok(world,
 		  view_open_snapshot(world->store, id, &view, &world->failure));
-	assert_failure(world, delete (world, id, true), FAILURE_BUSY);
-	assert_ok(world, delete (world, id, false));
+	assert_failure(world, drop(world, id, true), FAILURE_BUSY);
+	assert_ok(world, drop(world, id, false));
 	view_put(view);
-	assert_ok(world, delete (world, id, true));
+	assert_ok(world, drop(world, id, true));
 	assert_failure(world,
 		       view_open_snapshot(world->store, id, &view,
 					  &world->failure),
@@ -187,8 +187,8 @@ static void test_what_was_deleted_for_good_stays_away(void **state)
 	struct store_world *world = *state;
 	uint32_t id = world_snapshot(world, "s"), next;
 
-	assert_ok(world, delete (world, id, true));
-	assert_failure(world, delete (world, id, false), FAILURE_NOT_FOUND);
+	assert_ok(world, drop(world, id, true));
+	assert_failure(world, drop(world, id, false), FAILURE_NOT_FOUND);
 	assert_failure(world,
 		       history_rename_snapshot(world->store, id, "x",
 					       &world_actor, &world->failure),
@@ -208,7 +208,7 @@ static void test_a_trashed_snapshot_is_neither_renamed_nor_held(void **state)
 	struct store_world *world = *state;
 	uint32_t id = world_snapshot(world, "s");
 
-	assert_ok(world, delete (world, id, false));
+	assert_ok(world, drop(world, id, false));
 	assert_failure(world,
 		       history_rename_snapshot(world->store, id, "x",
 					       &world_actor, &world->failure),

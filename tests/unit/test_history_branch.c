@@ -10,7 +10,7 @@ static int clone(struct store_world *world, const char *branch,
 			     &info, &world->failure);
 }
 
-static int delete (struct store_world *world, const char *name)
+static int drop(struct store_world *world, const char *name)
 {
 	return history_delete_branch(world->store, name, false, &world_actor,
 				     &world->failure);
@@ -196,20 +196,20 @@ static void test_a_branch_in_use_is_not_deleted(void **state)
 	struct store_world *world = *state;
 	struct view *view;
 
-	assert_failure(world, delete (world, "main"), FAILURE_BUSY); /* last */
+	assert_failure(world, drop(world, "main"), FAILURE_BUSY); /* last */
 	assert_ok(world, clone(world, "main", 0, "c"));
-	assert_failure(world, delete (world, "main"), FAILURE_BUSY); /* open */
-	assert_failure(world, delete (world, "nope"), FAILURE_NOT_FOUND);
+	assert_failure(world, drop(world, "main"), FAILURE_BUSY); /* open */
+	assert_failure(world, drop(world, "nope"), FAILURE_NOT_FOUND);
 	assert_ok(world,
 		  view_open_branch(world->store, "c", &view, &world->failure));
-	assert_failure(world, delete (world, "c"), FAILURE_BUSY);
+	assert_failure(world, drop(world, "c"), FAILURE_BUSY);
 	view_put(view);
 	assert_ok(world, history_snapshot(world->store, "c", "s", NULL,
 					  SNAPSHOT_KIND_MANUAL, &world_actor,
 					  NULL, &world->failure));
-	assert_failure(world, delete (world, "c"), FAILURE_HELD);
+	assert_failure(world, drop(world, "c"), FAILURE_HELD);
 	world_undo(world, 0, &(struct undo_result){ 0 });
-	assert_ok(world, delete (world, "c"));
+	assert_ok(world, drop(world, "c"));
 	assert_failure(world,
 		       view_open_branch(world->store, "c", &view,
 					&world->failure),
@@ -228,7 +228,7 @@ static void test_the_origin_may_go_and_the_clone_stays(void **state)
 	copy = world_copy(world);
 	memcpy(copy.data + 5, "from a", 6);
 	memcpy(copy.data + 7000, "from b", 6);
-	assert_ok(world, delete (world, "a"));
+	assert_ok(world, drop(world, "a"));
 	world_gc(world);
 	world_check_branch(world, "b", &copy);
 	world_crash(world);

@@ -44,7 +44,7 @@ static uint64_t unique_blocks(struct store_world *world, bool is_branch,
 	return bytes / B;
 }
 
-static void delete (struct store_world *world, uint32_t id, bool now)
+static void drop(struct store_world *world, uint32_t id, bool now)
 {
 	assert_ok(world,
 		  history_delete_snapshot(world->store, id, now, &world_actor,
@@ -99,9 +99,9 @@ static void test_the_trash_counts_what_only_it_has(void **state)
 	world_write(world, 0, (size_t)2 * B, 3);
 	two = world_snapshot(world, "two");
 	world_write(world, 0, (size_t)1 * B, 4);
-	delete (world, one, false);
+	drop(world, one, false);
 	assert_usage(world, 1, 1, 2, 2);
-	delete (world, two, false);
+	drop(world, two, false);
 	/* Two of the head's three blocks are in the trash as well. */
 	assert_usage(world, 1, 0, 2, 3);
 	assert_int_equal(unique_blocks(world, false, one), 2);
@@ -120,7 +120,7 @@ static void test_unique_is_what_deleting_frees(void **state)
 	world_write(world, 0, (size_t)4 * B, 3);
 	before = usage(world);
 	assert_int_equal(unique_blocks(world, false, one), 4);
-	delete (world, one, false);
+	drop(world, one, false);
 	assert_ok(world, space_gc(world->store, 0, true, &world_actor, NULL,
 				  NULL, &gc, &world->failure));
 	assert_int_equal(gc.freed_bytes, 4 * B);
@@ -138,7 +138,7 @@ static void test_a_dry_run_purges_nothing(void **state)
 	struct gc_result gc;
 	uint32_t id = world_snapshot(world, "s");
 
-	delete (world, id, false);
+	drop(world, id, false);
 	assert_ok(world, space_gc(world->store, 0, true, &world_actor, NULL,
 				  NULL, &gc, &world->failure));
 	assert_ok(world,
@@ -153,7 +153,7 @@ static void test_young_trash_stays(void **state)
 	struct undo_result undo;
 	struct gc_result gc;
 
-	delete (world, id, false);
+	drop(world, id, false);
 	assert_ok(world,
 		  space_gc(world->store, INT64_C(3600000000000), false,
 			   &world_actor, NULL, NULL, &gc, &world->failure));
@@ -180,7 +180,7 @@ static void test_without_snapshots_only_the_heads_need_is_left(void **state)
 			ids[i] = world_snapshot(world, name);
 		}
 		for (i = 0; i < 5; i++)
-			delete (world, ids[orders[order][i]], i % 2);
+			drop(world, ids[orders[order][i]], i % 2);
 		world_gc(world);
 		assert_usage(world, 18, 0, 0, 0);
 		world_check(world);
@@ -230,12 +230,12 @@ static void test_rollbacks_leave_nothing_behind(void **state)
 		world_write(world, 2 * B, (size_t)4 * B, 3 + i);
 		world_rollback(world, id, &result);
 		world_expect_copy(world, &base_copy);
-		delete (world, result.kept_as.id, false);
+		drop(world, result.kept_as.id, false);
 	}
 	world_gc(world);
 	assert_usage(world, 0, 0, 4, 0);
 	world_check(world);
-	delete (world, id, true);
+	drop(world, id, true);
 	world_gc(world);
 	assert_usage(world, 4, 0, 0, 0);
 	world_check(world);
@@ -254,8 +254,8 @@ static void test_gc_passes_over_a_snapshot_that_is_open(void **state)
 	other = world_snapshot(world, "other");
 	assert_ok(world, view_open_snapshot(world->store, open, &view,
 					    &world->failure));
-	delete (world, open, false);
-	delete (world, other, false);
+	drop(world, open, false);
+	drop(world, other, false);
 	assert_ok(world, space_gc(world->store, 0, false, &world_actor, NULL,
 				  NULL, &gc, &world->failure));
 	assert_int_equal(gc.snapshots_purged, 1);
