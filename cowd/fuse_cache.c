@@ -3,10 +3,20 @@
  * called in, and the size is told, through the mount itself.
  *
  * Never by a thread that serves requests: all this waits for requests.
+ *
+ * I1: a thread that may wait in the daemon's own mount has no /dev/fuse.
+ *
+ * Such a call can't be interrupted, by kill -9 neither, while somebody else
+ * has the image's inode lock and waits for an answer of the daemon. Killed
+ * then, the daemon's other threads are gone and that one is not. Did it have
+ * /dev/fuse open, the connection would stay, and both would wait for ever.
+ * So the calls are made by a thread with a table of descriptors of its own:
+ * with the others goes /dev/fuse, and all who wait are told so.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,29 +48,78 @@ static int open_image(struct mount *mount, int flags)
 	return take_fd(&fd);
 }
 
-int image_write_back(struct mount *mount, bool with_times)
-{
-	AUTO_CLOSE int fd = -1;
+/* What is to be done apart from the daemon's descriptors. */
+struct errand {
+	int (*run)(struct errand *errand);
+	struct mount *mount;
+	bool with_times;
+	bool unreachable; /* the image can't be opened by its path */
+	int rc;
+};
 
-	if (mount->options.read_only || mount->snapshot_id)
-		return 0;
-	fd = open_image(mount, O_RDONLY);
-	if (fd < 0) /* drops the clean pages, too */
-		return fuse_lowlevel_notify_inval_inode(
-			mount->session, image_node(mount), 0, 0);
+static void *run_apart(void *context)
+{
+	struct errand *errand = context;
+
+	/* I1; a kernel that can't do that goes without. */
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 &&
+	    errno != ENOSYS && errno != EPERM)
+		errand->rc = -errno;
+	else
+		errand->rc = errand->run(errand);
+	return NULL;
+}
+
+static int run(struct errand *errand)
+{
+	pthread_t thread;
+	int rc = -pthread_create(&thread, NULL, run_apart, errand);
+
+	if (rc < 0)
+		return rc;
+	pthread_join(thread, NULL);
+	return errand->rc;
+}
+
+static int write_back(struct errand *errand)
+{
+	AUTO_CLOSE int fd = open_image(errand->mount, O_RDONLY);
+
+	errand->unreachable = fd < 0;
+	if (fd < 0)
+		return fd;
 	/* fsync would wait for the inode lock that lseek holds. */
 	if (sync_file_range(fd, 0, 0,
 			    SYNC_FILE_RANGE_WAIT_BEFORE |
 				    SYNC_FILE_RANGE_WRITE |
 				    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
 		return -errno;
-	if (with_times && fsync(fd) < 0)
+	if (errand->with_times && fsync(fd) < 0)
 		return -errno;
 	return 0;
 }
 
-int image_tell_size(struct mount *mount)
+int image_write_back(struct mount *mount, bool with_times)
 {
+	struct errand errand = {
+		.run = write_back,
+		.mount = mount,
+		.with_times = with_times,
+	};
+	int rc;
+
+	if (mount->options.read_only || mount->snapshot_id)
+		return 0;
+	rc = run(&errand);
+	if (errand.unreachable) /* drops the clean pages, too */
+		return fuse_lowlevel_notify_inval_inode(
+			mount->session, image_node(mount), 0, 0);
+	return rc;
+}
+
+static int tell_size(struct errand *errand)
+{
+	struct mount *mount = errand->mount;
 	struct file_info info;
 	AUTO_CLOSE int fd = open_image(mount, O_PATH);
 	char path[40];
@@ -74,7 +133,8 @@ int image_tell_size(struct mount *mount)
 		return -errno;
 	if (mount->options.read_only || (uint64_t)st.st_size == info.size_bytes)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	/* Not /proc/self: those are the daemon's. */
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	atomic_store(&mount->telling_size, true);
 	if (truncate(path, (off_t)info.size_bytes) < 0)
 		rc = -errno;
@@ -82,17 +142,30 @@ int image_tell_size(struct mount *mount)
 	return rc;
 }
 
-int image_tell_growth(struct mount *mount)
+int image_tell_size(struct mount *mount)
 {
+	struct errand errand = { .run = tell_size, .mount = mount };
+
+	return run(&errand);
+}
+
+static int tell_growth(struct errand *errand)
+{
+	struct mount *mount = errand->mount;
 	struct file_info info;
 	AUTO_CLOSE int fd = -1;
 
-	if (mount->options.read_only)
-		return 0;
 	file_get_info(view_image(mount->view), &info);
 	fd = open_image(mount, O_WRONLY);
 	if (fd < 0)
 		return fd;
 	/* Unlike ftruncate it never cuts off what was just appended. */
 	return fallocate(fd, 0, (off_t)info.size_bytes - 1, 1) < 0 ? -errno : 0;
+}
+
+int image_tell_growth(struct mount *mount)
+{
+	struct errand errand = { .run = tell_growth, .mount = mount };
+
+	return mount->options.read_only ? 0 : run(&errand);
 }
