@@ -389,8 +389,9 @@ static void lead_flush(struct log *log) REQUIRES(log->sync_lock)
 	rc = flush_segments(log, first, last);
 	mutex_lock(&log->sync_lock);
 	log->syncing = false;
-	log->flush_count++;
-	log->flush_ns += (uint64_t)(now_ns() - begin);
+	__atomic_fetch_add(&log->flush_count, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&log->flush_ns, (uint64_t)(now_ns() - begin),
+			   __ATOMIC_RELAXED);
 	if (rc < 0) {
 		log->failed = log_errno(rc, "flush of segments %u to %u", first,
 					last);

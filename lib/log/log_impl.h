@@ -38,8 +38,8 @@ struct log {
 	struct mutex sync_lock;
 	pthread_cond_t sync_done;
 	bool syncing;
-	int failed; /* first failed flush, kept for good */
-	uint64_t flush_count, flush_ns;
+	int failed;			/* first failed flush, kept for good */
+	uint64_t flush_count, flush_ns; /* atomic: read without the lock */
 
 	uint64_t ahead_flushes_seen; /* by who calls log_ahead */
 	int64_t ahead_seen_ns;
