@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -13,6 +15,7 @@
 #include "json_out.h"
 
 #define CLOSE_WAIT_NS INT64_C(120000000000)
+enum { EXIT_WAIT_MS = 3000 };
 
 static void nap(void)
 {
@@ -98,6 +101,25 @@ int umount_stale(struct cli *cli, const char *mountpoint)
 					 mountpoint, "fusermount3 failed");
 }
 
+/* Until the daemon has gone whose number is in the lock file: to its end it
+ * keeps daemon.log open, and so the file system busy. It does nothing any
+ * more by then; should the number be somebody else's now, time is up soon. */
+static void wait_gone(int lock_fd)
+{
+	char text[16] = "";
+	AUTO_CLOSE int pid_fd = -1;
+	struct pollfd poll_fd = { .events = POLLIN };
+	long pid;
+
+	if (pread(lock_fd, text, sizeof(text) - 1, 0) <= 0)
+		return;
+	pid = strtol(text, NULL, 10);
+	pid_fd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	poll_fd.fd = pid_fd;
+	if (pid_fd >= 0)
+		(void)!poll(&poll_fd, 1, EXIT_WAIT_MS);
+}
+
 /* Until the daemon that serves nothing any more has closed the store. */
 static void wait_closed(const char *store)
 {
@@ -111,9 +133,12 @@ static void wait_closed(const char *store)
 	do {
 		lock = (struct flock){ .l_type = F_WRLCK,
 				       .l_whence = SEEK_SET };
-		if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0 ||
-		    lock.l_type == F_UNLCK)
+		if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0)
 			return;
+		if (lock.l_type == F_UNLCK) {
+			wait_gone(fd);
+			return;
+		}
 		nap();
 	} while (human_now_ns() < deadline_ns && !cli_interrupted);
 }

@@ -410,10 +410,10 @@ static void store_free(struct store *store)
 	base_close(store->base);
 	if (store->segments_fd >= 0)
 		close(store->segments_fd);
-	if (store->lock_fd >= 0)
-		close(store->lock_fd);
 	if (store->directory_fd >= 0)
 		close(store->directory_fd);
+	if (store->lock_fd >= 0) /* last: who waits for it finds all closed */
+		close(store->lock_fd);
 	mutex_fini(&store->order_lock);
 	mutex_fini(&store->map_lock);
 	mutex_fini(&store->chunk_lock);
