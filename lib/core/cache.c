@@ -129,7 +129,7 @@ static void evict(struct store *store) REQUIRES(store->map_lock)
 
 	DL_FOREACH_SAFE2(store->lru, window, next, lru_next)
 	{
-		if (store->cache_used_bytes <= store->config.cache_bytes ||
+		if (store->cache_used_bytes <= store->live.cache_bytes ||
 		    ++looked > 256)
 			return;
 		if (window->dirty || window->older || window->referenced) {
@@ -234,7 +234,7 @@ static void insert(struct store *store, struct window *window)
 	DL_APPEND2(store->lru, window, lru_previous, lru_next);
 	store->cache_used_bytes += window_bytes(window);
 	window->referenced = true;
-	if (store->cache_used_bytes > store->config.cache_bytes)
+	if (store->cache_used_bytes > store->live.cache_bytes)
 		evict(store);
 }
 
@@ -399,7 +399,7 @@ void cache_account(struct store *store, struct window *window,
 
 	store->cache_used_bytes += bytes - bytes_before;
 	store->dirty_bytes += bytes - bytes_before;
-	if (store->cache_used_bytes > store->config.cache_bytes)
+	if (store->cache_used_bytes > store->live.cache_bytes)
 		evict(store);
 }
 

@@ -290,7 +290,7 @@ int compact_idle(struct store *store, bool *out_more)
 	if (next_candidate(store, 0, DEAD_PERCENT, &dead))
 		return compact_locked(store, DEAD_PERCENT, false, NULL, NULL,
 				      &result);
-	if (store->config.compress == COMPRESS_MODE_IDLE)
+	if (store->live.compress == COMPRESS_MODE_IDLE)
 		return pack_one(store, out_more);
 	return 0;
 }

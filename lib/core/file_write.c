@@ -235,7 +235,7 @@ static int write_lz4(struct file *file, uint64_t first_block,
 static int write_data(struct file *file, uint64_t first_block,
 		      uint32_t block_count, const uint8_t *data)
 {
-	bool is_inline = file->view->store->config.compress ==
+	bool is_inline = file->view->store->live.compress ==
 			 COMPRESS_MODE_INLINE;
 	int rc = 0;
 

@@ -262,8 +262,7 @@ static int write_moved(struct mover *mover, struct move_record *move)
 	uint32_t blocks = 0, i;
 	int rc;
 
-	if (store->config.compress != COMPRESS_MODE_OFF &&
-	    move->block_count > 1)
+	if (store->live.compress != COMPRESS_MODE_OFF && move->block_count > 1)
 		blocks = chunk_compress(mover->data, move->block_count,
 					mover->stored);
 	move->is_lz4 = blocks > 0;

@@ -86,7 +86,7 @@ static bool below_reserve(struct store *store, uint64_t len_bytes)
 	if (fstatvfs(store->directory_fd, &vfs) < 0)
 		return false;
 	free_bytes = (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
-		     (int64_t)store->config.reserve_bytes - (int64_t)len_bytes;
+		     (int64_t)store->live.reserve_bytes - (int64_t)len_bytes;
 	atomic_store(&store->free_checked_ns, now);
 	atomic_store(&store->write_budget_bytes, free_bytes / 2);
 	atomic_store(&store->out_of_space, free_bytes < 0);
@@ -97,7 +97,7 @@ int store_check_writable(struct store *store, uint64_t user_bytes)
 {
 	if (atomic_load(&store->failed))
 		return -EROFS;
-	if (user_bytes && store->config.reserve_bytes &&
+	if (user_bytes && store->live.reserve_bytes &&
 	    below_reserve(store, user_bytes))
 		return -ENOSPC;
 	return 0;
@@ -226,8 +226,10 @@ static int read_config(struct store *store, struct failure *failure)
 		io_open_own(store->directory_fd, "store.conf", O_RDONLY);
 	AUTO_FREE char *text = calloc(1, 65536);
 	ssize_t n;
+	int rc;
 
 	config_defaults(&store->config);
+	store_apply_config(store);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0 || !text)
@@ -237,7 +239,9 @@ static int read_config(struct store *store, struct failure *failure)
 	if (n < 0)
 		return failure_errno(failure, (int)n, store->path,
 				     "can't read store.conf");
-	return config_parse(text, "store.conf", &store->config, failure);
+	rc = config_parse(text, "store.conf", &store->config, failure);
+	store_apply_config(store);
+	return rc;
 }
 
 /* A segment with live blocks must be there, and long enough. */

@@ -90,8 +90,8 @@ struct store {
 	uint64_t next_operation;
 	uint64_t checkpoint_nr; /* of the state being built now */
 	struct change_queue changes;
-	struct store_config config;
-	uint64_t replayed_lsn; /* while the log is replayed */
+	struct store_config config; /* worker_lock */
+	uint64_t replayed_lsn;	    /* while the log is replayed */
 
 	struct mutex map_lock; /* caches and the windows in them */
 	struct window_cache *caches;
@@ -106,7 +106,8 @@ struct store {
 	uint64_t chunk_clock;
 
 	struct mutex maintenance_lock; /* checkpoint, reap, compact */
-	uint64_t checkpoint_lsn, backup_lsn, checkpoint_stored_bytes;
+	atomic_uint_fast64_t checkpoint_lsn;
+	uint64_t backup_lsn, checkpoint_stored_bytes;
 	int64_t last_checkpoint_ns, last_activity_ns;
 	uint64_t idle_operations;
 	atomic_bool reap_pending; /* there may be rows to drop */
@@ -121,6 +122,11 @@ struct store {
 	atomic_int failed;	 /* negative errno: read-only since then */
 	char failed_reason[512]; /* worker_lock */
 	atomic_bool out_of_space;
+	struct { /* of config, what is looked at without a lock */
+		atomic_uint_fast64_t cache_bytes, reserve_bytes;
+		atomic_uint_fast64_t checkpoint_log_bytes, checkpoint_every_ns;
+		atomic_int compress;
+	} live;
 	atomic_uint_fast64_t free_checked_ns;
 	atomic_int_fast64_t write_budget_bytes;
 	struct base_state base_state;
@@ -290,6 +296,8 @@ static inline void strcpy_bounded(char *to, const char *from, size_t to_bytes)
 	to[i] = '\0';
 }
 
+/* Lets the rest of the store see store->config, which just changed. */
+void store_apply_config(struct store *store);
 NODISCARD int store_write_config(int directory_fd,
 				 const struct store_config *config);
 

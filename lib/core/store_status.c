@@ -66,7 +66,7 @@ void store_status(struct store *store, struct store_status *out_status)
 	status->format_version = FORMAT_VERSION;
 	status->log_records = log_appended_lsn(store->log);
 	status->durable_records = log_durable_lsn(store->log);
-	status->checkpoint_lsn = store->checkpoint_lsn;
+	status->checkpoint_lsn = atomic_load(&store->checkpoint_lsn);
 	status->recovered_records = store->recovered_records;
 	status->recovery_ns = store->recovery_ns;
 	strcpy_bounded(status->base_kind, "none", sizeof(status->base_kind));
@@ -146,6 +146,19 @@ int store_write_config(int directory_fd, const struct store_config *config)
 	return 0;
 }
 
+void store_apply_config(struct store *store)
+{
+	const struct store_config *config = &store->config;
+
+	atomic_store(&store->live.cache_bytes, config->cache_bytes);
+	atomic_store(&store->live.reserve_bytes, config->reserve_bytes);
+	atomic_store(&store->live.checkpoint_log_bytes,
+		     config->checkpoint_log_bytes);
+	atomic_store(&store->live.checkpoint_every_ns,
+		     config->checkpoint_every_ns);
+	atomic_store(&store->live.compress, (int)config->compress);
+}
+
 int store_configure(struct store *store, const struct store_config *config,
 		    struct failure *failure)
 {
@@ -156,6 +169,7 @@ int store_configure(struct store *store, const struct store_config *config,
 				     "can't write store.conf");
 	mutex_lock(&store->worker_lock);
 	store->config = *config;
+	store_apply_config(store);
 	mutex_unlock(&store->worker_lock);
 	return 0;
 }

@@ -30,9 +30,9 @@ static bool checkpoint_due(struct store *store)
 
 	if (records == 0 && space_map_freed_blocks(&store->space) == 0)
 		return false;
-	return stored + records * 64 >= store->config.checkpoint_log_bytes ||
-	       unsaved_bytes(store) >= store->config.cache_bytes / 2 ||
-	       (uint64_t)age >= store->config.checkpoint_every_ns;
+	return stored + records * 64 >= store->live.checkpoint_log_bytes ||
+	       unsaved_bytes(store) >= store->live.cache_bytes / 2 ||
+	       (uint64_t)age >= store->live.checkpoint_every_ns;
 }
 
 static void check_base(struct store *store)
@@ -81,7 +81,7 @@ static bool has_room(const struct store *store, uint64_t len_bytes)
 	return !atomic_load(&store->failed) &&
 	       fstatvfs(store->directory_fd, &vfs) == 0 &&
 	       (uint64_t)vfs.f_bavail * vfs.f_frsize >=
-		       store->config.reserve_bytes + len_bytes;
+		       store->live.reserve_bytes + len_bytes;
 }
 
 static void round_done(struct store *store)
@@ -174,7 +174,7 @@ void worker_kick(struct store *store)
 void worker_throttle(struct store *store)
 {
 	uint64_t bytes = unsaved_bytes(store);
-	uint64_t most = store->config.cache_bytes;
+	uint64_t most = store->live.cache_bytes;
 	uint64_t round;
 
 	if (bytes < most / 2 || !store->worker_runs)
