@@ -513,6 +513,7 @@ int checkpoint_run(struct store *store, bool force_backup)
 	if (atomic_load(&store->failed))
 		return -EROFS;
 	change_queue_init(&state.changes);
+	atomic_store(&store->discarded_bytes, 0);
 	mutex_lock(&store->order_lock);
 	rc = begin_locked(store, &state);
 	mutex_unlock(&store->order_lock);

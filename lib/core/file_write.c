@@ -452,6 +452,9 @@ int file_zero(struct file *file, uint64_t offset_bytes, uint64_t len_bytes)
 				BLOCK_BYTES - offset_bytes % BLOCK_BYTES);
 	if (rc == 0)
 		rc = zero_blocks(file, first, last - first);
+	if (rc == 0)
+		atomic_fetch_add(&file->view->store->discarded_bytes,
+				 (last - first) * BLOCK_BYTES);
 	if (rc == 0 && end % BLOCK_BYTES)
 		rc = write_part(file, last * BLOCK_BYTES, NULL,
 				(size_t)(end % BLOCK_BYTES));

@@ -9,7 +9,12 @@
 
 #include "store_impl.h"
 
-enum { WORKER_TICK_MS = 200, RESERVE_CHECK_MS = 50 };
+enum {
+	WORKER_TICK_MS = 200,
+	RESERVE_CHECK_MS = 50,
+	DISCARD_WAIT_NS = 1000000000,
+	DISCARD_BYTES = 1 << 20,
+};
 
 static uint64_t unsaved_bytes(struct store *store)
 {
@@ -19,6 +24,15 @@ static uint64_t unsaved_bytes(struct store *store)
 	bytes = store->dirty_bytes;
 	mutex_unlock(&store->map_lock);
 	return bytes;
+}
+
+/* Who discards wants the space back, sooner than checkpoints need be. */
+static bool discard_due(struct store *store, int64_t age_ns)
+{
+	return age_ns >= DISCARD_WAIT_NS &&
+	       atomic_load(&store->discarded_bytes) >= DISCARD_BYTES &&
+	       space_map_freed_blocks(&store->space) >=
+		       DISCARD_BYTES / BLOCK_BYTES;
 }
 
 static bool checkpoint_due(struct store *store)
@@ -32,7 +46,8 @@ static bool checkpoint_due(struct store *store)
 		return false;
 	return stored + records * 64 >= store->live.checkpoint_log_bytes ||
 	       unsaved_bytes(store) >= store->live.cache_bytes / 2 ||
-	       (uint64_t)age >= store->live.checkpoint_every_ns;
+	       (uint64_t)age >= store->live.checkpoint_every_ns ||
+	       discard_due(store, age);
 }
 
 static void check_base(struct store *store)

@@ -74,6 +74,23 @@ static void test_freed_blocks_are_punched_by_the_checkpoint(void **state)
 	world_check(world);
 }
 
+/* The world's checkpoints are an hour apart. */
+static void test_a_discard_is_given_back_within_seconds(void **state)
+{
+	struct store_world *world = *state;
+	uint64_t full;
+	int i;
+
+	world_write(world, 0, 2 << 20, 2);
+	assert_int_equal(store_checkpoint(world->store), 0);
+	full = segment_bytes(world);
+	world_zero(world, 0, 2 << 20);
+	for (i = 0; i < 40 && segment_bytes(world) + (1 << 20) > full; i++)
+		usleep(100000);
+	assert_true(segment_bytes(world) + (1 << 20) <= full);
+	world_check(world);
+}
+
 static void test_blocks_of_a_snapshot_are_not_punched(void **state)
 {
 	struct store_world *world = *state;
@@ -223,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FLUSH_TEST(test_after_a_checkpoint_nothing_is_replayed),
 		FLUSH_TEST(test_freed_blocks_are_punched_by_the_checkpoint),
+		FLUSH_TEST(test_a_discard_is_given_back_within_seconds),
 		FLUSH_TEST(test_blocks_of_a_snapshot_are_not_punched),
 		FLUSH_TEST(test_a_crash_before_the_punch_wastes_nothing),
 		FLUSH_TEST(test_an_older_version_is_saved_behind_a_newer),
