@@ -474,13 +474,15 @@ static void punch_freed(struct store *store, const struct space_save *save)
 
 static int backup(struct store *store)
 {
-	int rc = index_meta_put(store->index, "backup_lsn",
-				(int64_t)store->checkpoint_lsn);
+	int rc = index_backup(store->index, store->path);
 
+	/* First the copy: segments that the older one needs are kept by the
+	 * older number. */
+	if (rc == 0)
+		rc = index_meta_put(store->index, "backup_lsn",
+				    (int64_t)store->checkpoint_lsn);
 	if (rc == 0)
 		rc = index_commit(store->index);
-	if (rc == 0)
-		rc = index_backup(store->index, store->path);
 	if (rc == 0)
 		store->backup_lsn = store->checkpoint_lsn;
 	return rc;

@@ -98,9 +98,11 @@ static int commit_locked(struct index *index) REQUIRES(index->lock)
 						    NULL, NULL));
 	rc = sql_exec(index->connection, "BEGIN");
 	/* With a full disk all is still in the WAL, to be moved later. */
-	if (rc < 0 || (moved < 0 && moved != -ENOSPC))
-		index->failed = rc < 0 ? rc : moved;
-	return moved < 0 ? moved : rc;
+	if (rc == 0 && moved != -ENOSPC)
+		rc = moved;
+	if (rc < 0)
+		index->failed = rc;
+	return rc;
 }
 
 int index_commit(struct index *index)

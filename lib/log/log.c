@@ -80,7 +80,6 @@ int log_open(const struct log_params *params,
 		return -ENOMEM;
 	log->params = *params;
 	log->position = *position;
-	log->known_segment_max = position->tail_segment;
 	log->unsynced_segment = position->segment;
 	log->appended_lsn = position->next_lsn - 1;
 	log->durable_lsn = position->next_lsn - 1;

@@ -22,7 +22,6 @@ struct log {
 
 	struct mutex lock; /* tail, record block; leaf but for fd_lock */
 	struct log_position position;
-	uint32_t known_segment_max;
 	bool ahead_ready;	   /* LOG_AHEAD_NAME is full of zeros */
 	bool tail_is_written;	   /* to the end: it was made of that */
 	uint64_t tail_first_flush; /* flush_count when it began */

@@ -80,7 +80,8 @@ static int walker_next(struct walker *walker, struct record *out_record)
 		place = log_place(walker->log, at);
 		rc = record_decode(&place, walker->block + at->offset,
 				   FORMAT_BLOCK_BYTES - at->offset, out_record);
-		if (rc == 0 && out_record->lsn != at->next_lsn)
+		if (rc == 0 && (out_record->lsn != at->next_lsn ||
+				out_record->unsynced > out_record->lsn))
 			rc = -EUCLEAN; /* F-26 */
 		if (rc < 0)
 			goto stay;
