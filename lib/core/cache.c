@@ -121,9 +121,14 @@ void cache_retire(struct store *store, struct window_cache *cache)
 		cache_free(store, cache);
 }
 
-/* Second chance: clean windows that were not used since the last round. */
+/*
+ * Second chance: clean windows that were not used since the last round.
+ * Never the newest: who has just loaded it would find it gone, again and
+ * again when all the others are unsaved.
+ */
 static void evict(struct store *store) REQUIRES(store->map_lock)
 {
+	const struct window *newest = store->lru->lru_previous;
 	struct window *window, *next;
 	unsigned looked = 0;
 
@@ -132,7 +137,8 @@ static void evict(struct store *store) REQUIRES(store->map_lock)
 		if (store->cache_used_bytes <= store->live.cache_bytes ||
 		    ++looked > 256)
 			return;
-		if (window->dirty || window->older || window->referenced) {
+		if (window == newest || window->dirty || window->older ||
+		    window->referenced) {
 			window->referenced = false;
 			DL_DELETE2(store->lru, window, lru_previous, lru_next);
 			DL_APPEND2(store->lru, window, lru_previous, lru_next);
