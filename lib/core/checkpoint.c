@@ -22,6 +22,9 @@
 #include "cache.h"
 #include "store_impl.h"
 
+/* Of the index; some ms of work for one checkpoint. */
+enum { SHRINK_PAGES = 256 };
+
 /* What the commit will save, as of P. */
 struct saved_state {
 	struct log_position position;
@@ -309,6 +312,9 @@ static int save_all(struct store *store, struct saved_state *state)
 		rc = save_rows(store, state);
 	if (rc == 0)
 		rc = save_meta(store, state);
+	if (rc == 0)
+		rc = index_shrink(store->index, SHRINK_PAGES,
+				  &store->index_loose);
 	if (rc == 0)
 		rc = index_commit(store->index);
 	return rc;

@@ -59,7 +59,7 @@ static int apply_extent(struct replay *replay, const struct record *record,
 {
 	bool is_lz4 = record->type == RECORD_TYPE_LZ4;
 	struct extent_record extent;
-	struct file *file;
+	struct file *file = NULL;
 	int rc = extent_record_decode(record, &extent);
 
 	if (rc == 0 && !durable)
@@ -77,7 +77,7 @@ static int apply_zero(struct store *store, const struct record *record)
 	REQUIRES(store->order_lock)
 {
 	struct zero_record zero;
-	struct file *file;
+	struct file *file = NULL;
 	int rc = zero_record_decode(record, &zero);
 
 	if (rc == 0)
@@ -92,7 +92,7 @@ static int apply_resize(struct store *store, const struct record *record)
 	REQUIRES(store->order_lock)
 {
 	struct resize_record resize;
-	struct file *file;
+	struct file *file = NULL;
 	int rc = resize_record_decode(record, &resize);
 
 	if (rc == 0)
@@ -107,7 +107,7 @@ static int apply_attributes(struct store *store, const struct record *record)
 	REQUIRES(store->order_lock)
 {
 	struct attributes_record attributes;
-	struct file *file;
+	struct file *file = NULL;
 	int rc = attributes_record_decode(record, &attributes);
 
 	if (rc == 0)

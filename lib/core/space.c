@@ -507,14 +507,18 @@ static int reap_all(struct store *store, space_progress *progress,
 	return rc;
 }
 
-/* Punches what a checkpoint left over and drops empty segments: needs
- * index.bak to be as new as the index. */
+/* Shrinks the index, punches what a checkpoint left over and drops empty
+ * segments: needs index.bak to be as new as the index. */
 static int settle(struct store *store)
 {
 	int rc;
 
 	mutex_lock(&store->maintenance_lock);
-	rc = checkpoint_run(store, true);
+	do
+		rc = checkpoint_run(store, false);
+	while (rc == 0 && store->index_loose);
+	if (rc == 0)
+		rc = checkpoint_run(store, true);
 	if (rc == 0)
 		rc = checkpoint_run(store, false);
 	mutex_unlock(&store->maintenance_lock);

@@ -108,6 +108,7 @@ struct store {
 	struct mutex maintenance_lock; /* checkpoint, reap, compact */
 	atomic_uint_fast64_t checkpoint_lsn;
 	uint64_t backup_lsn, checkpoint_stored_bytes;
+	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */
 	int64_t last_checkpoint_ns, last_activity_ns;
 	uint64_t idle_operations;

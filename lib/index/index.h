@@ -32,6 +32,13 @@ NODISCARD int index_open(const char *directory, struct index **out_index,
 void index_close(struct index *index);
 /* Commits durably, moves the WAL into the database, begins the next. */
 NODISCARD int index_commit(struct index *index);
+/*
+ * Moves rows out of the last pages, so that the next commit gives up to
+ * most_pages free ones back to the host. Leaves some free for what comes;
+ * *out_more: it could go on after that commit.
+ */
+NODISCARD int index_shrink(struct index *index, uint32_t most_pages,
+			   bool *out_more);
 /* Copies the committed state to index.bak (new file, then rename). */
 NODISCARD int index_backup(struct index *index, const char *directory);
 

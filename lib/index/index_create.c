@@ -40,7 +40,7 @@ static int fill_new(sqlite3 *connection)
 		 "INSERT INTO meta VALUES('compatible_features', 0);",
 		 INDEX_APPLICATION_ID, FORMAT_VERSION);
 	rc = sql_exec(connection, "PRAGMA page_size=8192;"
-				  "PRAGMA auto_vacuum=NONE;");
+				  "PRAGMA auto_vacuum=INCREMENTAL;");
 	if (rc == 0)
 		rc = sql_exec(connection, connection_settings);
 	if (rc == 0)
