@@ -11,7 +11,7 @@ static int setup(void **state)
 	world_setup(state);
 	world = *state;
 	worker_stop(world->store); /* or it would save them */
-	world->store->config.cache_bytes = LIMIT_BYTES;
+	world->store->live.cache_bytes = LIMIT_BYTES;
 	world_resize(world, WINDOW_BYTES * 2);
 	assert_int_equal(
 		file_resize(world->file, (uint64_t)WINDOWS * WINDOW_BYTES), 0);

@@ -86,12 +86,10 @@ static void test_writers_wait_when_memory_is_full_of_unsaved(void **state)
 	struct store_world *world = *state;
 	enum { WINDOWS = 2000, LIMIT_BYTES = 128 << 10 };
 	struct store_status status;
-	struct store_config config;
 	uint64_t i, most = 0;
 
-	store_get_config(world->store, &config);
-	config.cache_bytes = LIMIT_BYTES;
-	world->store->config = config; /* less than store.conf may ask for */
+	/* Less than store.conf may ask for. */
+	world->store->live.cache_bytes = LIMIT_BYTES;
 	for (i = 2; i < WINDOWS; i++) {
 		assert_int_equal(
 			file_write(world->file, i * WINDOW_BYTES, "x", 1), 0);
