@@ -26,7 +26,7 @@ static const struct column branch_columns[] = {
 int cmd_branch_list(struct cli *cli)
 {
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)
@@ -66,7 +66,7 @@ static void print_branch(struct cli *cli, const struct target *target,
 int cmd_branch_show(struct cli *cli)
 {
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)
@@ -98,7 +98,7 @@ int cmd_branch_rename(struct cli *cli)
 {
 	struct target target;
 	const char *name;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = target_and_word(cli, &target, &name);
 
 	if (rc == 0)
@@ -111,13 +111,14 @@ int cmd_branch_rename(struct cli *cli)
 				 &result);
 	if (rc < 0)
 		return rc;
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		cli_say(cli, "%s:%s %s %s\n", target.store,
 			json_text_at(result, "old_name"),
 			option_given(cli, OPTION_DRY_RUN) ?
 				"would be renamed to" :
 				"is now called",
 			name);
+	}
 	json_decref(result);
 	return 0;
 }
@@ -191,26 +192,28 @@ int cmd_clone(struct cli *cli)
 	struct target target;
 	const char *name;
 	const json_t *from;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = target_and_word(cli, &target, &name);
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(
 			cli, &target, "clone",
 			json_pack("{s:s?, s:s?, s:s}", "branch",
 				  name_or_null(target.branch), "snapshot",
 				  name_or_null(target.snapshot), "name", name),
 			&result);
+	}
 	if (rc < 0)
 		return rc;
 	from = json_object_get(result, "from");
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		cli_say(cli, "%s:%s %s at %s%s%s\n", target.store, name,
 			option_given(cli, OPTION_DRY_RUN) ? "would begin" :
 							    "begins",
 			json_text_at(from, "branch"),
 			*json_text_at(from, "snapshot") ? "@" : "",
 			json_text_at(from, "snapshot"));
+	}
 	json_decref(result);
 	return 0;
 }
@@ -221,7 +224,7 @@ int cmd_resize(struct cli *cli)
 	uint64_t size_bytes;
 	const char *word;
 	char from[32], to[32], sign[2] = "";
-	json_t *result;
+	json_t *result = NULL;
 	int rc = target_and_word(cli, &target, &word);
 
 	if (rc == 0)
@@ -233,7 +236,7 @@ int cmd_resize(struct cli *cli)
 	if (rc == 0 && size_bytes > INT64_MAX)
 		rc = failure_set(&cli->failure, FAILURE_USAGE, word,
 				 "this size is too large");
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(cli, &target, "resize",
 				 json_pack("{s:s?, s:o, s:s?, s:b}", "branch",
 					   name_or_null(target.branch),
@@ -242,6 +245,7 @@ int cmd_resize(struct cli *cli)
 					   "shrink",
 					   option_given(cli, OPTION_SHRINK)),
 				 &result);
+	}
 	if (rc < 0)
 		return rc;
 	table_size(cli, json_number_at(result, "old_size_bytes"), from,

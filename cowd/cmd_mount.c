@@ -139,7 +139,7 @@ static json_t *mount_entry(const json_t *result, const char *mountpoint)
 static int say_mounted(struct cli *cli, const struct target *target,
 		       const char *mountpoint)
 {
-	json_t *result, *status;
+	json_t *result = NULL, *status;
 	const json_t *mount, *daemon;
 	int rc = daemon_call(cli, target->store, "status", json_object(),
 			     &status);
@@ -153,13 +153,14 @@ static int say_mounted(struct cli *cli, const struct target *target,
 			   json_object_get(status, "store"), "mount", mount,
 			   "pid", json_object_get(daemon, "pid"), "dry_run",
 			   false);
-	if (!cli_print_json(cli, result) && mount)
+	if (!cli_print_json(cli, result) && mount) {
 		cli_say(cli, "%s:%s%s%s mounted on %s (%s, pid %" PRIu64 ")\n",
 			target->store, json_text_at(mount, "branch"),
 			*json_text_at(mount, "snapshot") ? "@" : "",
 			json_text_at(mount, "snapshot"), mountpoint,
 			json_flag_at(mount, "read_only") ? "ro" : "rw",
 			json_number_at(daemon, "pid"));
+	}
 	json_decref(result);
 	json_decref(status);
 	return 0;
@@ -239,7 +240,7 @@ static int mount_dry(struct cli *cli, const struct target *target,
 		     const char *mountpoint)
 {
 	bool is_snapshot = target->snapshot[0];
-	json_t *found, *result;
+	json_t *found = NULL, *result;
 	const json_t *what;
 	int rc = call_method(cli, target,
 			     is_snapshot ? "snapshot.show" : "branch.show",

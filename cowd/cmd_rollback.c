@@ -51,7 +51,7 @@ static void say_rollback(struct cli *cli, const struct target *target,
 int cmd_rollback(struct cli *cli)
 {
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc;
 
 	if (cli->argument_count == 0) {
@@ -64,7 +64,7 @@ int cmd_rollback(struct cli *cli)
 	rc = cli_target(cli, 0, &target);
 	if (rc == 0)
 		rc = cli_need_snapshot(cli, &target);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(cli, &target, "rollback",
 				 json_pack("{s:s?, s:s, s:s?, s:b}", "branch",
 					   name_or_null(target.branch),
@@ -73,6 +73,7 @@ int cmd_rollback(struct cli *cli)
 					   "live",
 					   option_given(cli, OPTION_LIVE)),
 				 &result);
+	}
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
@@ -102,7 +103,7 @@ int cmd_undo(struct cli *cli)
 	bool has_number, is_alone = cli->argument_count == 1;
 	struct target target;
 	uint64_t number = 0;
-	json_t *result;
+	json_t *result = NULL;
 	int rc;
 
 	/* A lone argument is an operation only if it looks like op-N. */
@@ -115,13 +116,14 @@ int cmd_undo(struct cli *cli)
 	rc = cli_target(cli, has_number && is_alone ? 1 : 0, &target);
 	if (rc == 0)
 		rc = cli_only_store(cli, &target);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(
 			cli, &target, "undo",
 			json_pack("{s:o, s:b}", "operation",
 				  has_number ? json_size(number) : json_null(),
 				  "live", option_given(cli, OPTION_LIVE)),
 			&result);
+	}
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
@@ -154,7 +156,7 @@ int cmd_log(struct cli *cli)
 {
 	const char *count = option_value(cli, OPTION_COUNT_LINES);
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (count && (!*count || strlen(count) > 9 ||

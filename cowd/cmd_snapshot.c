@@ -88,7 +88,7 @@ static int each_target(struct cli *cli, unsigned first,
 	unsigned i = first, end = cli->argument_count > first ?
 					  cli->argument_count :
 					  first + 1;
-	json_t *all = NULL, *one;
+	json_t *all = NULL, *one = NULL;
 	struct target target;
 	int rc = 0;
 
@@ -141,13 +141,14 @@ static void say_created(struct cli *cli, const struct target *target,
 		cli_say(cli, "would create %s:%s@%s\n", target->store,
 			json_text_at(result, "branch"),
 			json_text_at(result, "name"));
-	else
+	else {
 		cli_say(cli,
 			"%s:%s@%s created (%s new since %s, %" PRIu64 " ms)\n",
 			target->store, json_text_at(result, "branch"),
 			json_text_at(result, "name"), size,
 			*parent ? parent : "base",
 			json_number_at(result, "duration_ms"));
+	}
 }
 
 static int create_one(struct cli *cli, const struct target *target,
@@ -170,7 +171,7 @@ static int create_one(struct cli *cli, const struct target *target,
 
 int cmd_snapshot_create(struct cli *cli)
 {
-	json_t *result;
+	json_t *result = NULL;
 	int rc = each_target(cli, 0, create_one, &result);
 
 	if (rc < 0)
@@ -210,7 +211,7 @@ int cmd_snapshot_list(struct cli *cli)
 	const json_t *snapshots;
 	uint64_t older_ns = 0;
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (option_given(cli, OPTION_TREE))
@@ -225,13 +226,14 @@ int cmd_snapshot_list(struct cli *cli)
 	if (rc < 0)
 		return rc;
 	snapshots = json_object_get(result, "snapshots");
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		rc = table_print(
 			cli,
 			option_given(cli, OPTION_TRASH) ? list_columns_trash :
 			has_branches(snapshots) ? list_columns_branches :
 						  list_columns,
 			snapshots);
+	}
 	json_decref(result);
 	return rc;
 }
@@ -306,7 +308,7 @@ static int show_one(struct cli *cli, const struct target *target,
 
 int cmd_snapshot_show(struct cli *cli)
 {
-	json_t *result;
+	json_t *result = NULL;
 	int rc = each_target(cli, 0, show_one, &result);
 
 	if (rc < 0)
@@ -323,7 +325,7 @@ int cmd_snapshot_rename(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc;
 
 	if (cli->argument_count < 2)
@@ -333,22 +335,24 @@ int cmd_snapshot_rename(struct cli *cli)
 	rc = cli_target(cli, 0, &target);
 	if (rc == 0)
 		rc = cli_need_snapshot(cli, &target);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(cli, &target, "snapshot.rename",
 				 json_pack("{s:s?, s:s, s:s}", "branch",
 					   name_or_null(target.branch),
 					   "snapshot", target.snapshot, "name",
 					   cli->arguments[last]),
 				 &result);
+	}
 	if (rc < 0)
 		return rc;
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		cli_say(cli, "%s@%s %s %s\n", target.store,
 			json_text_at(result, "old_name"),
 			option_given(cli, OPTION_DRY_RUN) ?
 				"would be renamed to" :
 				"is now called",
 			json_text_at(result, "name"));
+	}
 	json_decref(result);
 	return 0;
 }
@@ -421,7 +425,7 @@ static int delete_one(struct cli *cli, const struct target *target,
 
 int cmd_snapshot_delete(struct cli *cli)
 {
-	json_t *result;
+	json_t *result = NULL;
 	int rc = each_target(cli, 0, delete_one, &result);
 
 	if (rc < 0)
@@ -438,13 +442,14 @@ static int change_hold(struct cli *cli, const struct target *target,
 	const char *tag = cli->arguments[0];
 	int rc = cli_need_snapshot(cli, target);
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(cli, target, method,
 				 json_pack("{s:s?, s:o, s:s}", "branch",
 					   name_or_null(target->branch),
 					   "snapshots", split(target->snapshot),
 					   "tag", tag),
 				 out_result);
+	}
 	if (rc == 0 && !cli_is_json(cli))
 		cli_say(cli, "%s: %s%s '%s'\n", target->text,
 			option_given(cli, OPTION_DRY_RUN) ? "would be " : "",
@@ -467,7 +472,7 @@ static int release_one(struct cli *cli, const struct target *target,
 
 int cmd_snapshot_hold(struct cli *cli)
 {
-	json_t *result;
+	json_t *result = NULL;
 	int rc = each_target(cli, 1, hold_one, &result);
 
 	if (rc < 0)
@@ -479,7 +484,7 @@ int cmd_snapshot_hold(struct cli *cli)
 
 int cmd_snapshot_release(struct cli *cli)
 {
-	json_t *result;
+	json_t *result = NULL;
 	int rc = each_target(cli, 1, release_one, &result);
 
 	if (rc < 0)
@@ -492,16 +497,17 @@ int cmd_snapshot_release(struct cli *cli)
 int cmd_snapshot_holds(struct cli *cli)
 {
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(cli, &target, "snapshot.holds",
 				 json_pack("{s:s?, s:s?}", "branch",
 					   name_or_null(target.branch),
 					   "snapshot",
 					   name_or_null(target.snapshot)),
 				 &result);
+	}
 	if (rc < 0)
 		return rc;
 	if (!cli_print_json(cli, result))
@@ -543,7 +549,7 @@ static int keep_params(struct cli *cli, json_t *params)
 int cmd_snapshot_prune(struct cli *cli)
 {
 	struct target target;
-	json_t *result, *params;
+	json_t *result = NULL, *params;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)

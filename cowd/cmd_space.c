@@ -39,13 +39,14 @@ static json_t *df_rows(struct cli *cli, const json_t *result)
 	table_size(cli, json_number_at(result, "available_bytes"), available,
 		   sizeof(available));
 	snprintf(note, sizeof(note), "%s available to it", available);
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		json_array_append_new(
 			rows,
 			json_pack("{s:s, s:O, s:s}", "what", lines[i].what,
 				  "bytes",
 				  json_object_get(result, lines[i].key), "note",
 				  lines[i].note ? lines[i].note : note));
+	}
 	return rows;
 }
 
@@ -67,7 +68,7 @@ static int call_store(struct cli *cli, const char *method, json_t *params,
 int cmd_df(struct cli *cli)
 {
 	struct target target;
-	json_t *result, *rows;
+	json_t *result = NULL, *rows;
 	int rc = call_store(cli, "df", json_object(), &target, &result);
 
 	if (rc < 0)
@@ -86,7 +87,7 @@ int cmd_gc(struct cli *cli)
 	const char *age = option_value(cli, OPTION_TRASH_OLDER_THAN);
 	uint64_t age_ns = 0, snapshots, branches;
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	char size[32];
 	int rc = age ? duration_parse(age, &age_ns, &cli->failure) : 0;
 
@@ -101,7 +102,7 @@ int cmd_gc(struct cli *cli)
 	branches = json_number_at(result, "branches_purged");
 	table_size(cli, json_number_at(result, "freed_bytes"), size,
 		   sizeof(size));
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		cli_say(cli,
 			"%s %s: %" PRIu64 " snapshot%s and %" PRIu64
 			" branch%s purged from the trash\n",
@@ -109,6 +110,7 @@ int cmd_gc(struct cli *cli)
 							    "freed",
 			size, snapshots, snapshots == 1 ? "" : "s", branches,
 			branches == 1 ? "" : "es");
+	}
 	json_decref(result);
 	return 0;
 }
@@ -133,7 +135,7 @@ int cmd_compact(struct cli *cli)
 	bool is_dry = option_given(cli, OPTION_DRY_RUN);
 	char moved[32], freed[32];
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int percent = 30;
 	int rc = threshold ? percent_parse(cli, threshold, &percent) : 0;
 
@@ -299,7 +301,7 @@ int cmd_stats(struct cli *cli)
 	const char *format = option_value(cli, OPTION_FORMAT);
 	double seconds = 0, count = 1e18;
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)

@@ -147,7 +147,7 @@ static void say_created(struct cli *cli, const struct target *target,
 int cmd_create(struct cli *cli)
 {
 	struct store_create_params params;
-	json_t *status, *made;
+	json_t *status = NULL, *made;
 	struct target target;
 	int rc = cli_target(cli, 0, &target);
 
@@ -239,7 +239,7 @@ int cmd_status(struct cli *cli)
 {
 	struct target target;
 	const char *health;
-	json_t *status;
+	json_t *status = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)
@@ -271,7 +271,7 @@ static const struct column setting_columns[] = {
 int cmd_config_show(struct cli *cli)
 {
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)
@@ -292,7 +292,7 @@ int cmd_config_get(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
 	struct target target;
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, last ? 0 : 1, &target);
 
 	if (rc == 0)
@@ -337,7 +337,7 @@ int cmd_config_set(struct cli *cli)
 	json_decref(settings);
 	if (rc < 0)
 		return rc;
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		json_array_foreach(json_object_get(result, "settings"), nr,
 				   setting)
 			cli_say(cli, "%s%s = %s\n",
@@ -346,6 +346,7 @@ int cmd_config_set(struct cli *cli)
 					"",
 				json_text_at(setting, "key"),
 				json_text_at(setting, "value"));
+	}
 	json_decref(result);
 	return 0;
 }

@@ -148,7 +148,7 @@ static int umount_one(struct cli *cli, const char *store,
 		      const char *mountpoint, uint64_t *out_left)
 {
 	bool lazy = option_given(cli, OPTION_LAZY);
-	json_t *result;
+	json_t *result = NULL;
 	int rc;
 
 	*out_left = 1;
@@ -184,7 +184,7 @@ static bool is_wanted(const json_t *mount, const struct target *target)
 static int umount_target(struct cli *cli, const struct target *target,
 			 json_t *done, uint64_t *out_left)
 {
-	json_t *result;
+	json_t *result = NULL;
 	const json_t *mount;
 	size_t i;
 	int rc = daemon_call(cli, target->store, "mounts", json_object(),
@@ -269,13 +269,14 @@ int cmd_umount(struct cli *cli)
 		wait_closed(target.store);
 	result = json_pack("{s:s, s:o, s:b}", "schema", "cowd/umount/1",
 			   "mountpoints", done, "dry_run", is_dry);
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		json_array_foreach(done, i,
 				   path) if (is_dry ||
 					     option_given(cli, OPTION_VERBOSE))
 			cli_say(cli, "%s %s\n",
 				is_dry ? "would unmount" : "unmounted",
 				json_string_value(path));
+	}
 	json_decref(result);
 	return 0;
 }

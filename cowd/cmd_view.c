@@ -76,7 +76,7 @@ static void print_dot(const json_t *node)
 int cmd_tree(struct cli *cli)
 {
 	struct target target;
-	json_t *result, *root;
+	json_t *result = NULL, *root;
 	int rc = cli_target(cli, 0, &target);
 
 	if (rc == 0)
@@ -275,7 +275,7 @@ int cmd_export(struct cli *cli)
 	char size[32], written[32];
 	struct target target;
 	mode_t mask = umask(0);
-	json_t *result;
+	json_t *result = NULL;
 	int rc = cli_target(cli, last ? 0 : 1, &target);
 
 	umask(mask);
@@ -284,7 +284,7 @@ int cmd_export(struct cli *cli)
 				   "can't export");
 	if (rc == 0)
 		rc = cli_not_in_store(cli, path);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_method(
 			cli, &target, "export",
 			json_pack("{s:s?, s:s?, s:s, s:s?, s:b, s:i}", "branch",
@@ -294,13 +294,14 @@ int cmd_export(struct cli *cli)
 				  "force", option_given(cli, OPTION_FORCE),
 				  "mode", (int)(0666 & ~mask)),
 			&result);
+	}
 	if (rc < 0)
 		return rc;
 	table_size(cli, json_number_at(result, "size_bytes"), size,
 		   sizeof(size));
 	table_size(cli, json_number_at(result, "written_bytes"), written,
 		   sizeof(written));
-	if (!cli_print_json(cli, result))
+	if (!cli_print_json(cli, result)) {
 		cli_say(cli, "%s %s to %s (%s%s%s)\n", target.text,
 			option_given(cli, OPTION_DRY_RUN) ?
 				"would be exported" :
@@ -308,6 +309,7 @@ int cmd_export(struct cli *cli)
 			cli->arguments[last], size,
 			option_given(cli, OPTION_DRY_RUN) ? "" : ", written: ",
 			option_given(cli, OPTION_DRY_RUN) ? "" : written);
+	}
 	json_decref(result);
 	return 0;
 }

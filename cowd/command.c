@@ -482,7 +482,7 @@ static json_t *options_json(const struct option_spec *spec,
 			spec->letter &&
 			!options_hides_letter(hidden_by, spec->letter);
 
-		if (spec->help)
+		if (spec->help) {
 			json_array_append_new(
 				list,
 				json_pack("{s:s, s:o, s:s?, s:s}", "name",
@@ -493,6 +493,7 @@ static json_t *options_json(const struct option_spec *spec,
 						  json_null(),
 					  "argument", spec->argument, "help",
 					  spec->help));
+		}
 	}
 	return list;
 }

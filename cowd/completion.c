@@ -89,13 +89,14 @@ static void print_bash_values(FILE *out, const struct option_spec *spec)
 {
 	size_t i;
 
-	for (; spec && spec->name; spec++)
+	for (; spec && spec->name; spec++) {
 		for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 			if (values[i].id == spec->id)
 				fprintf(out,
 					"\t--%s) _cowd_words '%s'; return "
 					";;\n",
 					spec->name, values[i].words);
+	}
 }
 
 /*
@@ -197,13 +198,14 @@ static void print_zsh_options(FILE *out, const struct option_spec *spec)
 			continue;
 		fprintf(out, " \\\n\t\t\t'--%s%s[", spec->name,
 			spec->argument ? "=" : "");
-		for (; *c; c++)
+		for (; *c; c++) {
 			fprintf(out, "%s",
 				*c == '\'' ? "'\\''" :
 				*c == '['  ? "\\[" :
 				*c == ']'  ? "\\]" :
 				*c == ':'  ? "\\:" :
 					     (char[]){ *c, '\0' });
+		}
 		fprintf(out, "]%s%s%s'", spec->argument ? ":" : "",
 			spec->argument ? spec->argument : "",
 			spec->argument ? ":" : "");
@@ -276,17 +278,18 @@ static void print_fish(FILE *out)
 		const char *space = strchr(command->name, ' ');
 		int group_len = (int)strcspn(command->name, " ");
 
-		if (space)
+		if (space) {
 			fprintf(out,
 				"complete -c cowd -n "
 				"'__fish_seen_subcommand_from %.*s' -f -a %s "
 				"-d '",
 				group_len, command->name, space + 1);
-		else
+		} else {
 			fprintf(out,
 				"complete -c cowd -n __fish_use_subcommand -f "
 				"-a %s -d '",
 				command->name);
+		}
 		print_quoted(out, command->help);
 		fprintf(out, "'\n");
 		snprintf(condition, sizeof(condition),

@@ -92,13 +92,14 @@ static int take_replies(struct wire *wire, control_progress *progress,
 			json_decref(reply);
 			return 0;
 		}
-		if (progress)
+		if (progress) {
 			rc = progress(
 				context,
 				(uint64_t)json_integer_value(
 					json_object_get(parameters, "done")),
 				(uint64_t)json_integer_value(
 					json_object_get(parameters, "total")));
+		}
 		json_decref(reply);
 		if (rc)
 			return failure_set(failure, FAILURE_INTERRUPTED, NULL,

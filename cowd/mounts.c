@@ -369,7 +369,7 @@ json_t *mounts_list(struct mounts *mounts)
 	struct mount *mount;
 
 	mutex_lock(&mounts->lock);
-	for (mount = mounts->first; mount; mount = mount->next)
+	for (mount = mounts->first; mount; mount = mount->next) {
 		json_array_append_new(
 			list,
 			json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i}",
@@ -380,6 +380,7 @@ json_t *mounts_list(struct mounts *mounts)
 				  mount->options.read_only, "writers",
 				  (int)image_writers(mount), "readers",
 				  (int)image_readers(mount)));
+	}
 	mutex_unlock(&mounts->lock);
 	return list;
 }

@@ -129,7 +129,7 @@ static int clone(struct call *call)
 			call->store,
 			snapshot->id ? snapshot->branch : branch.name,
 			snapshot->id, name, &call->actor, &made, call->failure);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_put(
 			call, "from",
 			json_pack("{s:o, s:o}", "branch",
@@ -138,6 +138,7 @@ static int clone(struct call *call)
 							    branch.name),
 				  "snapshot",
 				  json_text_or_null(snapshot->name)));
+	}
 	if (rc == 0)
 		rc = call_put_dry_run(call);
 	if (rc < 0)

@@ -35,7 +35,7 @@ static void count_run(struct page *page)
 		page->zero_bytes += run->length_bytes;
 		break;
 	}
-	if (page->extents)
+	if (page->extents) {
 		json_array_append_new(
 			page->extents,
 			json_pack("{s:o, s:o, s:b, s:b}", "start",
@@ -43,6 +43,7 @@ static void count_run(struct page *page)
 				  json_size(run->length_bytes), "data",
 				  run->kind == EXTENT_KIND_DATA, "zero",
 				  run->kind == EXTENT_KIND_ZERO));
+	}
 }
 
 static int visit(void *context, const struct diff_extent *extent)
@@ -126,7 +127,7 @@ static int put_page(struct call *call, struct page *page)
 	rc = call_put(call, "extents",
 		      page->extents ? json_incref(page->extents) :
 				      json_array());
-	if (rc == 0)
+	if (rc == 0) {
 		rc = call_put(
 			call, "summary",
 			json_pack("{s:o, s:o, s:o, s:o}", "extents",
@@ -134,6 +135,7 @@ static int put_page(struct call *call, struct page *page)
 				  json_size(page->data_bytes), "zero_bytes",
 				  json_size(page->zero_bytes), "base_bytes",
 				  json_size(page->base_bytes)));
+	}
 	return rc < 0 ? rc :
 			call_put(call, "next",
 				 page->is_full ? json_size(page->next) :

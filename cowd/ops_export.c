@@ -313,7 +313,7 @@ static int export_image(struct call *call)
 	const char *path = call_text(call, "path");
 	const char *format = call_text(call, "format");
 	struct branch_info branch;
-	struct view *view;
+	struct view *view = NULL;
 	int rc = snapshot ? 0 : -ENOMEM;
 
 	if (format && strcmp(format, "raw") != 0) {

@@ -12,7 +12,7 @@ static int put_snapshots(struct call *call, const struct snapshot_info *infos,
 			 size_t count, bool with_unique)
 {
 	json_t *array = json_array();
-	struct listing listing;
+	struct listing listing = { 0 };
 	size_t i;
 	int rc = listing_load(call, NULL, true, with_unique, &listing);
 
@@ -112,7 +112,7 @@ static int snapshot_list(struct call *call)
 {
 	int64_t older_ns = call_number(call, "older_than_ns", 0);
 	json_t *array = json_array();
-	struct listing listing;
+	struct listing listing = { 0 };
 	int64_t now_ns = human_now_ns();
 	size_t i;
 	int rc = listing_load(call, call_text(call, "branch"),
@@ -147,7 +147,7 @@ static int snapshot_show(struct call *call)
 {
 	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
 	json_t *children, *value;
-	struct listing listing;
+	struct listing listing = { 0 };
 	uint64_t extents = 0;
 	size_t i;
 	int rc = info ? call_snapshot(call, info) : -ENOMEM;
@@ -329,7 +329,7 @@ static int delete_selected(struct call *call, struct selection *selection,
 			   json_t **out_bytes)
 {
 	bool now = call_flag(call, "now");
-	struct listing listing;
+	struct listing listing = { 0 };
 	uint64_t bytes = 0;
 	size_t i;
 	int rc = listing_load(call, NULL, true, call->dry_run, &listing);
@@ -364,7 +364,7 @@ static int put_deleted(struct call *call, const struct selection *selection,
 	size_t i;
 	int rc;
 
-	for (i = 0; i < selection->count; i++)
+	for (i = 0; i < selection->count; i++) {
 		json_array_append_new(
 			names,
 			json_pack(
@@ -372,6 +372,7 @@ static int put_deleted(struct call *call, const struct selection *selection,
 				json_id(selection->infos[i].id), "name",
 				json_text(selection->infos[i].name), "branch",
 				json_text_or_null(selection->infos[i].branch)));
+	}
 	rc = call_put(call, "unique_bytes", bytes);
 	if (rc == 0)
 		rc = call_put(call, "snapshots", names);
@@ -406,13 +407,14 @@ static int change_holds(struct call *call, bool hold)
 
 	if (rc == 0)
 		rc = select_all(call, &selection);
-	for (i = 0; rc == 0 && i < selection.count; i++)
+	for (i = 0; rc == 0 && i < selection.count; i++) {
 		rc = call->dry_run ?
 			     dry_hold(call, selection.infos[i].id, tag, hold) :
 		     hold ? history_hold(call->store, selection.infos[i].id,
 					 tag, &call->actor, call->failure) :
 			    history_release(call->store, selection.infos[i].id,
 					    tag, &call->actor, call->failure);
+	}
 	if (rc == 0)
 		rc = put_snapshots(call, selection.infos, selection.count,
 				   false);
@@ -458,13 +460,14 @@ static int snapshot_holds(struct call *call)
 		json_decref(array);
 		return rc;
 	}
-	for (i = 0; i < l.snapshot_count; i++)
+	for (i = 0; i < l.snapshot_count; i++) {
 		for (j = 0; j < l.hold_count; j++)
 			if (l.holds[j].snapshot_id == l.snapshots[i].id &&
 			    (!info->id || info->id == l.snapshots[i].id))
 				json_array_append_new(
 					array, hold_json(&l.holds[j],
 							 &l.snapshots[i]));
+	}
 	listing_free(&l);
 	return call_put(call, "holds", array);
 }

@@ -277,13 +277,14 @@ static void empty_trash(struct store *store, const struct store_config *config,
 	if (space_gc(store, (int64_t)config->trash_keep_ns, false, &actor, NULL,
 		     NULL, &result, &failure) < 0)
 		complain(&failure, "emptying the trash");
-	else
+	else {
 		log_message(
 			LOG_LEVEL_INFO,
 			"trash: %u snapshots and %u branches purged, %" PRIu64
 			" bytes freed",
 			result.snapshots_purged, result.branches_purged,
 			result.freed_bytes);
+	}
 }
 
 void policy_run(struct store *store, struct mounts *mounts)

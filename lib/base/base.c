@@ -187,7 +187,7 @@ int base_reopen(const struct base_fingerprint *expected, const char *path,
 	if (rc == -ENOENT)
 		failure_hint(failure, "bring it back; one that was moved is "
 				      "given with --base");
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	fingerprint_difference(expected, &base->fingerprint, difference,
 			       sizeof(difference));

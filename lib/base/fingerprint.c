@@ -103,23 +103,24 @@ void fingerprint_difference(const struct base_fingerprint *expected,
 			    size_t text_bytes)
 {
 	text[0] = '\0';
-	if (expected->kind != found->kind)
+	if (expected->kind != found->kind) {
 		snprintf(text, text_bytes, "it was a %s and is a %s now",
 			 expected->kind == BASE_KIND_FILE ? "file" :
 							    "block device",
 			 found->kind == BASE_KIND_FILE ? "file" :
 							 "block device");
-	else if (expected->size_bytes != found->size_bytes)
+	} else if (expected->size_bytes != found->size_bytes) {
 		snprintf(text, text_bytes,
 			 "its size was %" PRIu64 " and is %" PRIu64 " now",
 			 expected->size_bytes, found->size_bytes);
-	else if (expected->sample_hash != found->sample_hash)
+	} else if (expected->sample_hash != found->sample_hash) {
 		snprintf(text, text_bytes, "its content differs");
-	else if (expected->mtime_ns != found->mtime_ns)
+	} else if (expected->mtime_ns != found->mtime_ns) {
 		snprintf(text, text_bytes,
 			 "it was modified (its time of "
 			 "modification differs)");
-	else if (expected->has_full_hash && found->has_full_hash &&
-		 expected->full_hash != found->full_hash)
+	} else if (expected->has_full_hash && found->has_full_hash &&
+		   expected->full_hash != found->full_hash) {
 		snprintf(text, text_bytes, "its content differs");
+	}
 }

@@ -208,7 +208,7 @@ int config_set(struct store_config *config, const char *name, const char *value,
 {
 	const struct key *key = find_key(name, failure);
 	char *field;
-	uint64_t number;
+	uint64_t number = 0;
 	uint32_t count;
 	int rc = 0;
 
@@ -226,7 +226,7 @@ int config_set(struct store_config *config, const char *name, const char *value,
 		rc = failure_set(failure, FAILURE_USAGE, value, "is no number");
 	if (rc < 0)
 		return rc;
-	if (number < key->least || number > key->most)
+	if (number < key->least || number > key->most) {
 		return failure_set(failure, FAILURE_USAGE, value,
 				   "%s must be between %" PRIu64 " and %" PRIu64
 				   "%s",
@@ -234,6 +234,7 @@ int config_set(struct store_config *config, const char *name, const char *value,
 				   key->type == VALUE_SIZE     ? " bytes" :
 				   key->type == VALUE_DURATION ? " ns" :
 								 "");
+	}
 	count = (uint32_t)number;
 	if (key->type == VALUE_COUNT)
 		memcpy(field, &count, sizeof(count));

@@ -9,6 +9,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "cache.h"
@@ -229,11 +230,10 @@ static int read_window(struct file *file, uint64_t number, unsigned begin,
 	}
 	atomic_fetch_add(&store->count.checksum_errors, 1);
 	return log_errno(-EUCLEAN,
-			 "%s: stored data of offset %llu, %u blocks, is "
+			 "%s: stored data of offset %" PRIu64 ", %u blocks, is "
 			 "damaged",
 			 store->path,
-			 (unsigned long long)(number * WINDOW_BYTES +
-					      (uint64_t)begin * BLOCK_BYTES),
+			 number * WINDOW_BYTES + (uint64_t)begin * BLOCK_BYTES,
 			 end - begin);
 }
 

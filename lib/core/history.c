@@ -129,7 +129,7 @@ int history_snapshot(struct store *store, const char *branch, const char *name,
 		     const struct actor *actor, struct snapshot_info *out_info,
 		     struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	uint32_t id;
 	int rc = history_check_name(name, failure);
 
@@ -192,7 +192,7 @@ int history_set_snapshot_state(struct store *store, uint32_t id,
 			       const struct actor *actor,
 			       struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc;
 
 	mutex_lock(&store->order_lock);
@@ -243,7 +243,7 @@ int history_rename_snapshot_undoing(struct store *store, uint32_t id,
 				    const struct actor *actor,
 				    struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc = history_check_name(name, failure);
 
 	if (rc < 0)
@@ -306,7 +306,7 @@ int history_set_hold(struct store *store, uint32_t snapshot_id, const char *tag,
 		     bool hold, uint64_t undoes, const struct actor *actor,
 		     struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc = history_check_name(tag, failure);
 
 	if (rc < 0)

@@ -80,7 +80,7 @@ int history_rollback_undoing(struct store *store, const char *branch,
 			     struct failure *failure)
 {
 	struct view *view;
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc = view_open_branch(store, branch, &view, failure);
 
 	memset(out_result, 0, sizeof(*out_result));
@@ -157,7 +157,7 @@ int history_clone(struct store *store, const char *branch, uint32_t snapshot_id,
 		  const char *name, const struct actor *actor,
 		  struct branch_info *out_info, struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc = history_check_name(name, failure);
 
 	if (rc < 0)
@@ -242,7 +242,7 @@ int history_set_branch_state(struct store *store, uint32_t id, uint32_t state,
 			     uint64_t undoes, const struct actor *actor,
 			     struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc;
 
 	mutex_lock(&store->order_lock);
@@ -298,7 +298,7 @@ int history_rename_branch_undoing(struct store *store, uint32_t id,
 				  const struct actor *actor,
 				  struct failure *failure)
 {
-	uint64_t lsn;
+	uint64_t lsn = 0;
 	int rc = history_check_name(new_name, failure);
 
 	if (rc < 0)

@@ -202,13 +202,14 @@ int history_undo(struct store *store, uint64_t operation_id, bool dry_run,
 		return rc;
 	out_result->undone = undo->info;
 	if (undo->info.kind == OPERATION_ROLLBACK ||
-	    undo->info.kind == OPERATION_RESIZE)
+	    undo->info.kind == OPERATION_RESIZE) {
 		if (undo_branch_name(store, undo->record.branch,
 				     out_result->branch,
 				     sizeof(out_result->branch)) < 0)
 			return failure_set(failure, FAILURE_NOT_FOUND,
 					   undo->info.text,
 					   "its branch is gone");
+	}
 	if (dry_run)
 		return 0;
 	return revert(store, undo, actor, out_result, failure);

@@ -67,7 +67,7 @@ static int apply_extent(struct replay *replay, const struct record *record,
 	if (rc == 0)
 		rc = head_of_line(replay->store, extent.line, extent.gen,
 				  &file);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
 	return file_apply_extent_locked(file, &extent, is_lz4);
@@ -82,7 +82,7 @@ static int apply_zero(struct store *store, const struct record *record)
 
 	if (rc == 0)
 		rc = head_of_line(store, zero.line, zero.gen, &file);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
 	return file_apply_zero_locked(file, zero.first_block, zero.block_count);
@@ -97,7 +97,7 @@ static int apply_resize(struct store *store, const struct record *record)
 
 	if (rc == 0)
 		rc = head_of_line(store, resize.line, resize.gen, &file);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
 	return file_apply_resize_locked(file, resize.size_bytes);
@@ -113,7 +113,7 @@ static int apply_attributes(struct store *store, const struct record *record)
 	if (rc == 0)
 		rc = head_of_line(store, attributes.line, attributes.gen,
 				  &file);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
 	file_apply_attributes_locked(file, &attributes);

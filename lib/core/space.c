@@ -8,6 +8,7 @@
  */
 #include "space.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -84,18 +85,19 @@ static int collect_locked(struct walk *walk, const struct graph *graph)
 	for (i = 0; i < graph->snapshot_count; i++) {
 		const struct snapshot_row *row = &graph->snapshots[i]->row;
 
-		if (row->state != SNAPSHOT_STATE_DELETING)
+		if (row->state != SNAPSHOT_STATE_DELETING) {
 			walk->viewers[walk->viewer_count++] = (struct viewer){
 				.line = row->line,
 				.gen = row->gen,
 				.trash = row->state == SNAPSHOT_STATE_TRASH,
 				.id = row->id,
 			};
+		}
 	}
 	for (i = 0; i < graph->branch_count; i++) {
 		const struct branch_row *row = &graph->branches[i]->row;
 
-		if (row->state != BRANCH_STATE_DELETING)
+		if (row->state != BRANCH_STATE_DELETING) {
 			walk->viewers[walk->viewer_count++] = (struct viewer){
 				.line = row->line,
 				.gen = UINT32_MAX,
@@ -103,14 +105,16 @@ static int collect_locked(struct walk *walk, const struct graph *graph)
 				.trash = row->state == BRANCH_STATE_TRASH,
 				.id = row->id,
 			};
+		}
 	}
-	for (i = 0; i < graph->line_count; i++)
+	for (i = 0; i < graph->line_count; i++) {
 		if (graph->lines[i]->row.parent)
 			walk->forks[walk->fork_count++] = (struct fork){
 				graph->lines[i]->row.parent,
 				graph->lines[i]->row.fork_gen,
 				graph->lines[i]->row.id,
 			};
+	}
 	qsort(walk->viewers, walk->viewer_count, sizeof(*walk->viewers),
 	      by_viewer);
 	qsort(walk->forks, walk->fork_count, sizeof(*walk->forks), by_fork);
@@ -192,8 +196,10 @@ static void add_all(struct walk *walk, uint32_t line, uint32_t begin,
 static void count_chunk(struct walk *walk, const struct audience *audience,
 			unsigned blocks)
 {
-	if (audience->live + audience->trash == 1)
+	if (audience->live + audience->trash == 1) {
+		assert(audience->only);
 		audience->only->unique_blocks += blocks;
+	}
 	if (audience->live > 1 || audience->live + audience->trash == 0)
 		walk->shared_blocks += blocks;
 	else if (audience->live == 0)
@@ -529,7 +535,7 @@ int space_gc(struct store *store, int64_t min_age_ns, bool dry_run,
 	     const struct actor *actor, space_progress *progress, void *context,
 	     struct gc_result *out_result, struct failure *failure)
 {
-	struct space_usage before, after;
+	struct space_usage before = { 0 }, after = { 0 };
 	int rc = space_usage(store, &before, NULL, NULL, failure);
 
 	memset(out_result, 0, sizeof(*out_result));

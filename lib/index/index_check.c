@@ -48,15 +48,16 @@ static void hint_restore(const char *directory, struct failure *failure)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/index.bak", directory);
-	if (access(path, F_OK) == 0)
+	if (access(path, F_OK) == 0) {
 		failure_hint(failure,
 			     "rm -f %s/index.db-wal; cp %s/index.bak "
 			     "%s/index.db restores the last copy; the log "
 			     "after it is replayed when the store is opened",
 			     directory, directory, directory);
-	else
+	} else {
 		failure_hint(failure, "index.bak is missing too: restore the "
 				      "store from a backup");
+	}
 }
 
 /*
