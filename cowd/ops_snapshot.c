@@ -447,7 +447,7 @@ static int snapshot_holds(struct call *call)
 {
 	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
 	json_t *array = json_array();
-	struct listing l;
+	struct listing l = { 0 };
 	size_t i, j;
 	int rc = info ? 0 : -ENOMEM;
 

@@ -179,7 +179,7 @@ int base_open(const char *path, bool full_hash, struct base **out_base,
 int base_reopen(const struct base_fingerprint *expected, const char *path,
 		struct base **out_base, struct failure *failure)
 {
-	struct base *base;
+	struct base *base = NULL;
 	char difference[256];
 	int rc = path ? base_open(path, false, &base, failure) :
 			open_new(expected->path, false, &base, failure);
@@ -187,7 +187,7 @@ int base_reopen(const struct base_fingerprint *expected, const char *path,
 	if (rc == -ENOENT)
 		failure_hint(failure, "bring it back; one that was moved is "
 				      "given with --base");
-	if (rc != 0)
+	if (rc < 0)
 		return rc;
 	fingerprint_difference(expected, &base->fingerprint, difference,
 			       sizeof(difference));

@@ -156,8 +156,9 @@ static int run_diff(struct differ *differ)
 		rc = add_path(differ, differ->from->path, differ->to->path);
 	if (rc < 0)
 		return rc;
-	qsort(differ->numbers, differ->count, sizeof(*differ->numbers),
-	      by_number);
+	if (differ->count)
+		qsort(differ->numbers, differ->count, sizeof(*differ->numbers),
+		      by_number);
 	for (i = 0; i < differ->count && rc == 0; i++)
 		if (i == 0 || differ->numbers[i] != differ->numbers[i - 1])
 			rc = compare_window(differ, differ->numbers[i]);

@@ -100,9 +100,11 @@ int window_replace(struct window *window, unsigned begin, unsigned end,
 		for (i = low; i < high; i++)
 			if (window->slots[i].kind != SLOT_KIND_ZERO)
 				dropped(context, &window->slots[i]);
-	memmove(window->slots + low + keep_left + slot_count + keep_right,
-		window->slots + high,
-		(window->slot_count - high) * sizeof(*slots));
+	if (window->slot_count > high)
+		memmove(window->slots + low + keep_left + slot_count +
+				keep_right,
+			window->slots + high,
+			(window->slot_count - high) * sizeof(*slots));
 	if (keep_left)
 		window->slots[low++] = left;
 	if (slot_count)
