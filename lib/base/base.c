@@ -9,6 +9,7 @@
  */
 #include "base.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -189,6 +190,7 @@ int base_reopen(const struct base_fingerprint *expected, const char *path,
 				      "given with --base");
 	if (rc < 0)
 		return rc;
+	assert(base);
 	fingerprint_difference(expected, &base->fingerprint, difference,
 			       sizeof(difference));
 	if (difference[0]) {

@@ -70,10 +70,10 @@ static void test_an_extent_over_a_windows_end_is_refused(void **state)
 					.stored_blocks = 2,
 					.chunk = { 1, 100 } };
 
-	mutex_lock(&world->store->order_lock);
+	mutex_lock(&world->file->view->store->order_lock);
 	assert_int_equal(file_apply_extent_locked(world->file, &extent, false),
 			 -EUCLEAN);
-	mutex_unlock(&world->store->order_lock);
+	mutex_unlock(&world->file->view->store->order_lock);
 	world_check(world);
 }
 
