@@ -20,6 +20,22 @@ struct window_list {
 	uint32_t segment;
 };
 
+static int add_window(struct window_list *list, struct window_number number)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? list->capacity * 2 : 256;
+		void *grown = realloc(list->numbers,
+				      capacity * sizeof(*list->numbers));
+
+		if (!grown)
+			return -ENOMEM;
+		list->numbers = grown;
+		list->capacity = capacity;
+	}
+	list->numbers[list->count++] = number;
+	return 0;
+}
+
 static int note_window(void *context, const struct record *record, bool durable)
 {
 	struct window_list *list = context;
@@ -45,18 +61,7 @@ static int note_window(void *context, const struct record *record, bool durable)
 	} else {
 		return 0;
 	}
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? list->capacity * 2 : 256;
-		void *grown = realloc(list->numbers,
-				      capacity * sizeof(*list->numbers));
-
-		if (!grown)
-			return -ENOMEM;
-		list->numbers = grown;
-		list->capacity = capacity;
-	}
-	list->numbers[list->count++] = number;
-	return 0;
+	return add_window(list, number);
 }
 
 static int by_number(const void *a, const void *b)
@@ -93,19 +98,78 @@ static int list_windows(struct store *store, uint32_t segment,
 	return 0;
 }
 
+/* By the whole index: when the segment that has the last records is gone. */
+static int find_windows(struct store *store, struct window_list *list)
+{
+	AUTO_FREE uint8_t *row = malloc(WINDOW_ROW_BYTES_MAX);
+	AUTO_FREE struct slot *slots = calloc(WINDOW_BLOCKS, sizeof(*slots));
+	struct window_key key = { 0 };
+	size_t row_bytes, slot_count, i;
+	int rc;
+
+	if (!row || !slots)
+		return -ENOMEM;
+	while ((rc = index_window_scan(store->index, &key, row, &row_bytes)) ==
+	       0) {
+		rc = window_decode(store->seed, &key, row, row_bytes, slots,
+				   &slot_count);
+		for (i = 0; rc == 0 && i < slot_count; i++)
+			if (slots[i].segment == list->segment)
+				break;
+		if (rc == 0 && i < slot_count)
+			rc = add_window(list, (struct window_number){
+						      key.inode, key.window });
+		if (rc < 0)
+			return rc;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int move_listed(struct mover *mover, const struct window_list *list)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < list->count && rc == 0; i++)
+		rc = move_window(mover, list->segment, list->numbers[i].inode,
+				 list->numbers[i].window);
+	return rc;
+}
+
+static bool has_data(struct store *store, uint32_t segment, bool give_up)
+{
+	struct segment_space *s;
+	bool found;
+
+	mutex_lock(&store->space.lock);
+	s = space_map_segment(&store->space, segment);
+	found = s && s->live_blocks > s->metadata_blocks;
+	if (found && give_up)
+		s->stuck = true;
+	mutex_unlock(&store->space.lock);
+	return found;
+}
+
 static int move_segment(struct mover *mover, uint32_t segment)
 {
+	struct store *store = mover->store;
 	struct window_list list = { 0 };
-	size_t i;
-	int rc = list_windows(mover->store, segment, &list);
+	int rc = list_windows(store, segment, &list);
 
-	for (i = 0; i < list.count && rc == 0; i++)
-		rc = move_window(mover, segment, list.numbers[i].inode,
-				 list.numbers[i].window);
-	free(list.numbers);
 	if (rc == 0)
-		mover->result.segments++;
-	return rc;
+		rc = move_listed(mover, &list);
+	if (rc == 0 && has_data(store, segment, false)) {
+		list.count = 0;
+		rc = find_windows(store, &list);
+		if (rc == 0)
+			rc = move_listed(mover, &list);
+	}
+	free(list.numbers);
+	if (rc < 0)
+		return rc;
+	mover->result.segments++;
+	(void)has_data(store, segment, true); /* not again and again */
+	return 0;
 }
 
 /* The next sealed segment after *segment that is worth it, 0: none. */
@@ -122,7 +186,7 @@ static uint32_t next_candidate(struct store *store, uint32_t segment,
 		uint32_t data = s->live_blocks - s->metadata_blocks;
 		uint32_t dead = s->used_blocks - s->live_blocks;
 
-		if (s->id <= segment || !s->sealed || data == 0)
+		if (s->id <= segment || !s->sealed || data == 0 || s->stuck)
 			continue;
 		if ((uint64_t)dead * 100 <
 		    (uint64_t)s->used_blocks * threshold_percent)

@@ -17,6 +17,7 @@ struct segment_space {
 	uint32_t id;
 	bool sealed, punch, packed, dirty;
 	bool was_dead; /* when it was last saved: only records are left */
+	bool stuck;    /* compaction left something in it */
 	uint32_t used_blocks; /* up to where it was handed out */
 	uint32_t live_blocks; /* set bits, metadata included */
 	uint32_t metadata_blocks;

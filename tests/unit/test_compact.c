@@ -29,6 +29,19 @@ static uint32_t segment_count(const struct store_world *world)
 	return count;
 }
 
+/* Leaves the header of a segment and no chain of records. */
+static int wipe_records(const char *path)
+{
+	static const char zeros[FORMAT_BLOCK_BYTES];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n =
+		pwrite(fd, zeros, sizeof(zeros),
+		       (off_t)SEGMENT_FIRST_RECORD_BLOCK * FORMAT_BLOCK_BYTES);
+
+	close(fd);
+	return n == sizeof(zeros) ? 0 : -1;
+}
+
 /* Writes and overwrites until the first segment is sealed. */
 static void fill_segments(struct store_world *world, uint32_t count)
 {
@@ -62,6 +75,24 @@ static void test_live_blocks_move_and_dead_segments_go(void **state)
 	world_crash(world);
 	world_check(world);
 	assert_int_equal(compact(world, 50, false).segments, 0);
+}
+
+/* The records of its last chunks stand in a segment that went before it. */
+static void test_segment_moves_without_the_records_of_the_next(void **state)
+{
+	struct store_world *world = *state;
+	char path[96];
+
+	world_write(world, 6 << 20, (size_t)5 * B, 2); /* stays live */
+	fill_segments(world, 3);
+	assert_ok(world, store_checkpoint(world->store));
+	/* What is left of it when all but records has been punched out. */
+	snprintf(path, sizeof(path), "%s/segments/00000001.seg", world->path);
+	assert_int_equal(wipe_records(path), 0);
+	assert_true(compact(world, 50, false).segments >= 1);
+	world_check(world);
+	assert_int_equal(access(path, F_OK), -1); /* dead and gone */
+	assert_int_equal(compact(world, 50, true).segments, 0);
 }
 
 static void test_snapshots_read_the_same_after_a_move(void **state)
@@ -184,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_live_blocks_move_and_dead_segments_go),
+		WORLD_TEST(test_segment_moves_without_the_records_of_the_next),
 		WORLD_TEST(test_snapshots_read_the_same_after_a_move),
 		WORLD_TEST(test_a_crash_right_after_a_move_loses_nothing),
 		WORLD_TEST(test_stopped_compaction_keeps_what_it_did),
