@@ -5,7 +5,7 @@ set -euo pipefail
 
 COWD=$(readlink -f "${COWD:?the path of the cowd binary}")
 SUPPORT=$(dirname "${BASH_SOURCE[0]}")
-WORK=$(mktemp -d /tmp/cowd-test-XXXXXX)
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/cowd-test-XXXXXX")
 BASE=$WORK/base.img
 STORE=$WORK/s.cowd
 M=$WORK/m
