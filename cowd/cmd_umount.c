@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -75,10 +76,18 @@ bool mount_source(const char *path, char *source, size_t source_bytes)
 	return found;
 }
 
-/* Only the kernel can end it. */
+/* Its daemon died: whatever has it open gets errors only. */
+static bool is_dead(const char *mountpoint)
+{
+	struct statvfs st; /* never from a cache, as stat() may be */
+
+	return statvfs(mountpoint, &st) < 0 && errno == ENOTCONN;
+}
+
+/* Only the kernel can end it. A dead one is in nobody's use. */
 int umount_stale(struct cli *cli, const char *mountpoint)
 {
-	bool lazy = option_given(cli, OPTION_LAZY);
+	bool lazy = option_given(cli, OPTION_LAZY) || is_dead(mountpoint);
 	int status = 0;
 	pid_t pid;
 

@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <linux/close_range.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,30 +82,42 @@ static int run(struct errand *errand)
 	return errand->rc;
 }
 
+static int write_pages(int fd)
+{
+	/* fsync would wait for the inode lock that lseek holds. */
+	return sync_file_range(fd, 0, 0,
+			       SYNC_FILE_RANGE_WAIT_BEFORE |
+				       SYNC_FILE_RANGE_WRITE |
+				       SYNC_FILE_RANGE_WAIT_AFTER) < 0 ?
+		       -errno :
+		       0;
+}
+
 static int write_back(struct errand *errand)
 {
 	AUTO_CLOSE int fd = open_image(errand->mount, O_RDONLY);
+	int rc;
 
 	errand->unreachable = fd < 0;
 	if (fd < 0)
 		return fd;
-	/* fsync would wait for the inode lock that lseek holds. */
-	if (sync_file_range(fd, 0, 0,
-			    SYNC_FILE_RANGE_WAIT_BEFORE |
-				    SYNC_FILE_RANGE_WRITE |
-				    SYNC_FILE_RANGE_WAIT_AFTER) < 0)
-		return -errno;
-	if (errand->with_times && fsync(fd) < 0)
-		return -errno;
-	return 0;
+	rc = write_pages(fd);
+	return rc == 0 && errand->with_times && fsync(fd) < 0 ? -errno : rc;
 }
 
-int image_write_back(struct mount *mount, bool with_times)
+int image_write_back(struct mount *mount)
+{
+	struct errand errand = { .run = write_back, .mount = mount };
+
+	return run(&errand);
+}
+
+int image_flush_all(struct mount *mount)
 {
 	struct errand errand = {
 		.run = write_back,
 		.mount = mount,
-		.with_times = with_times,
+		.with_times = true,
 	};
 	int rc;
 
@@ -115,6 +128,31 @@ int image_write_back(struct mount *mount, bool with_times)
 		return fuse_lowlevel_notify_inval_inode(
 			mount->session, image_node(mount), 0, 0);
 	return rc;
+}
+
+/* The dirty pages of the old node are tried, and fail: all but what is made
+ * dirty meanwhile is gone before it comes to a notification, which waits for
+ * them with /dev/fuse open. */
+static int write_in_vain(struct errand *errand)
+{
+	AUTO_CLOSE int fd = open_image(errand->mount, O_RDONLY);
+
+	image_raise_epoch(errand->mount);
+	return fd < 0 ? fd : write_pages(fd);
+}
+
+void image_revoke(struct mount *mount)
+{
+	struct errand errand = { .run = write_in_vain, .mount = mount };
+	fuse_ino_t node = image_node(mount);
+
+	(void)!run(&errand);
+	if (image_node(mount) == node)
+		image_raise_epoch(mount); /* there was no thread */
+	fuse_lowlevel_notify_inval_inode(mount->session, node, 0, 0);
+	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
+					 mount->options.name,
+					 strlen(mount->options.name));
 }
 
 static int tell_size(struct errand *errand)

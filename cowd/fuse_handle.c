@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuse_impl.h"
 
@@ -212,19 +211,12 @@ void image_refuse_waiting(struct mount *mount)
 	}
 }
 
-void image_revoke(struct mount *mount)
+void image_raise_epoch(struct mount *mount)
 {
-	fuse_ino_t node = image_node(mount);
-
 	pthread_rwlock_wrlock(&mount->gate);
 	mutex_lock(&mount->lock);
 	mount->epoch++;
 	mount->writers = mount->readers = 0;
 	mutex_unlock(&mount->lock);
 	pthread_rwlock_unlock(&mount->gate);
-	/* The old node's dirty pages are tried, and fail. I1 */
-	fuse_lowlevel_notify_inval_inode(mount->session, node, 0, 0);
-	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
-					 mount->options.name,
-					 strlen(mount->options.name));
 }

@@ -66,6 +66,8 @@ static inline uint32_t node_epoch(fuse_ino_t node)
 bool image_enter(struct mount *mount, const struct handle *handle,
 		 fuse_ino_t node);
 void image_leave(struct mount *mount);
+/* All handles and nodes of the image are old ones now. */
+void image_raise_epoch(struct mount *mount);
 
 /* fuse_node.c */
 void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -20,14 +20,28 @@ struct seek {
 	bool want_data;
 };
 
-static void answer(struct seek *seek)
+/* What is dirty is not known: all is data. */
+static int seek_blindly(const struct seek *seek, uint64_t *out_found)
+{
+	struct file_info info;
+
+	file_get_info(seek->handle->file, &info);
+	if ((uint64_t)seek->offset >= info.size_bytes)
+		return -ENXIO;
+	*out_found = seek->want_data ? (uint64_t)seek->offset : info.size_bytes;
+	return 0;
+}
+
+static void answer(struct seek *seek, bool blindly)
 {
 	uint64_t found;
 	int rc = -EIO;
 
 	if (image_enter(seek->mount, seek->handle, seek->node)) {
-		rc = file_seek(seek->handle->file, (uint64_t)seek->offset,
-			       seek->want_data, &found);
+		rc = blindly ? seek_blindly(seek, &found) :
+			       file_seek(seek->handle->file,
+					 (uint64_t)seek->offset,
+					 seek->want_data, &found);
 		image_leave(seek->mount);
 	}
 	if (rc < 0)
@@ -43,8 +57,7 @@ static void *answer_after_write_back(void *context)
 	struct seek *seek = context;
 	struct mounts *mounts = seek->mount->owner;
 
-	(void)!image_write_back(seek->mount, false);
-	answer(seek);
+	answer(seek, image_write_back(seek->mount) < 0);
 	mounts_unuse(mounts);
 	return NULL;
 }
@@ -85,6 +98,8 @@ void image_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
 	*seek = (struct seek){ req,  mount,  handle,
 			       node, offset, whence == SEEK_DATA };
 	/* Mappings keep their handle open: without writers all is clean. */
-	if (handle->node || image_writers(mount) == 0 || start_thread(seek) < 0)
-		answer(seek);
+	if (handle->node || image_writers(mount) == 0)
+		answer(seek, false);
+	else if (start_thread(seek) < 0)
+		answer(seek, true);
 }

@@ -76,7 +76,7 @@ static int flush(struct mount **list, size_t count, struct failure *failure)
 	int rc = list ? 0 : -ENOMEM;
 
 	for (i = 0; i < count && rc == 0; i++) {
-		rc = image_write_back(list[i], true);
+		rc = image_flush_all(list[i]);
 		if (rc < 0)
 			failure_errno(failure, rc, list[i]->mountpoint,
 				      "can't write the kernel's dirty pages "

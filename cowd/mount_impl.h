@@ -95,9 +95,11 @@ extern const struct fuse_lowlevel_ops image_operations;
 /* The kernel's name for the image now. */
 fuse_ino_t image_node(struct mount *mount);
 void image_forget_nodes(struct mount *mount);
-/* Writes the kernel's dirty pages of the mount back, through itself; with_times
- * also the times of the image, which come after the pages. */
-NODISCARD int image_write_back(struct mount *mount, bool with_times);
+/* Writes the kernel's dirty pages of the image back, through the mount.
+ * -ENOTCONN: it can't be reached by its path. */
+NODISCARD int image_write_back(struct mount *mount);
+/* Wherever the mount is, and the times of the image as well. */
+NODISCARD int image_flush_all(struct mount *mount);
 
 /* Empty; to be built, started and freed. */
 NODISCARD int mount_new(struct mounts *mounts, struct mount **out_mount);
