@@ -4,6 +4,7 @@
  */
 #include "ops.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -98,7 +99,9 @@ static int check_params(const struct method *method, json_t *params,
 		size_t len_bytes = strcspn(c, ":");
 		char key[64], type = c[len_bytes + 1];
 
-		snprintf(key, sizeof(key), "%.*s", (int)len_bytes, c);
+		assert(len_bytes < sizeof(key)); /* methods are ours */
+		memcpy(key, c, len_bytes);
+		key[len_bytes] = '\0';
 		if (strchr("SIa", type) && !json_object_get(params, key))
 			return failure_set(failure, FAILURE_USAGE, key,
 					   "%s needs this parameter",

@@ -89,7 +89,9 @@ static int list_windows(struct store *store, uint32_t segment,
 				      list);
 	if (rc < 0)
 		return rc;
-	qsort(list->numbers, list->count, sizeof(*list->numbers), by_number);
+	if (list->count)
+		qsort(list->numbers, list->count, sizeof(*list->numbers),
+		      by_number);
 	for (i = 0; i < list->count; i++)
 		if (kept == 0 ||
 		    by_number(&list->numbers[kept - 1], &list->numbers[i]) != 0)
