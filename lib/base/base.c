@@ -3,7 +3,9 @@
  *
  * I1: the descriptor is read-only for its whole life (rule 1).
  * I2: once a change was seen no byte of it is returned: never a mixture of
- *     old and new.
+ *     old and new. While somebody may write (there is no lease) every read
+ *     looks at size and time afterwards; a broken lease is given up only when
+ *     reads know of it. What a block device holds can't be watched.
  * I3: a lease that somebody waits for is given up at the next check, so that
  *     watching never blocks the base's owner for long.
  */
@@ -41,10 +43,13 @@ static void watch_writers_locked(struct base *base) REQUIRES(base->lock)
 		base->leased = fcntl(base->fd, F_SETLEASE, F_RDLCK) == 0;
 		base->state.being_written = !base->leased && errno == EAGAIN;
 	} else if (fcntl(base->fd, F_GETLEASE) != F_RDLCK) {
-		(void)fcntl(base->fd, F_SETLEASE, F_UNLCK); /* I3 */
+		/* Before the writer gets in. */
+		__atomic_store_n(&base->guarded, 0, __ATOMIC_RELEASE);
 		base->leased = false;
+		(void)fcntl(base->fd, F_SETLEASE, F_UNLCK); /* I3 */
 		base->state.being_written = true;
 	}
+	__atomic_store_n(&base->guarded, base->leased, __ATOMIC_RELEASE);
 }
 
 static int missing(const char *path, struct failure *failure)
@@ -226,6 +231,20 @@ const struct base_fingerprint *base_fingerprint(const struct base *base)
 	return &base->fingerprint;
 }
 
+/* What a stat tells of a change; "" for none. */
+static const char *difference_now(const struct base *base)
+{
+	struct base_fingerprint now;
+
+	if (fingerprint_stat(base->fd, &now) < 0)
+		return "";
+	if (now.size_bytes != base->fingerprint.size_bytes)
+		return "its size changed";
+	if (now.mtime_ns != base->fingerprint.mtime_ns)
+		return "it was modified";
+	return "";
+}
+
 static void mark_changed_locked(struct base *base, const char *reason)
 	REQUIRES(base->lock)
 {
@@ -238,10 +257,19 @@ static void mark_changed_locked(struct base *base, const char *reason)
 		    reason);
 }
 
+static int changed(struct base *base, const char *reason)
+{
+	mutex_lock(&base->lock);
+	mark_changed_locked(base, reason);
+	mutex_unlock(&base->lock);
+	return -ESTALE;
+}
+
 int base_read(struct base *base, uint64_t offset_bytes, void *data,
 	      size_t len_bytes)
 {
 	uint64_t size_bytes = base->fingerprint.size_bytes;
+	const char *reason;
 	size_t inside = 0;
 	ssize_t n;
 
@@ -255,11 +283,13 @@ int base_read(struct base *base, uint64_t offset_bytes, void *data,
 	if (n < 0)
 		return log_errno((int)n, "base %s: read at %" PRIu64,
 				 base->fingerprint.path, offset_bytes);
-	if ((size_t)n < inside) {
-		mutex_lock(&base->lock);
-		mark_changed_locked(base, "it is shorter than it was");
-		mutex_unlock(&base->lock);
-		return -ESTALE; /* I2 */
+	if ((size_t)n < inside)
+		return changed(base, "it is shorter than it was"); /* I2 */
+	/* While the lease is ours nobody has it open for writing. */
+	if (!__atomic_load_n(&base->guarded, __ATOMIC_ACQUIRE)) {
+		reason = difference_now(base);
+		if (reason[0])
+			return changed(base, reason); /* I2 */
 	}
 	memset((char *)data + inside, 0, len_bytes - inside);
 	return 0;
@@ -306,16 +336,12 @@ static bool path_names_another(const struct base *base)
 
 static void look_locked(struct base *base) REQUIRES(base->lock)
 {
-	const struct base_fingerprint *f = &base->fingerprint;
-	struct base_fingerprint now;
+	const char *reason;
 
 	watch_writers_locked(base);
-	if (fingerprint_stat(base->fd, &now) < 0)
-		return;
-	if (now.size_bytes != f->size_bytes)
-		mark_changed_locked(base, "its size changed");
-	else if (now.mtime_ns != f->mtime_ns)
-		mark_changed_locked(base, "it was modified");
+	reason = difference_now(base);
+	if (reason[0])
+		mark_changed_locked(base, reason);
 	else if (path_names_another(base))
 		mark_changed_locked(base, "its path names another file now");
 	else if (base->state.being_written)

@@ -7,7 +7,9 @@
 struct base {
 	int fd;
 	struct base_fingerprint fingerprint;
-	int changed; /* atomic: what base_read needs of state */
+	/* Atomic, what base_read needs to know: changed, as in state; guarded
+	 * by a lease, nobody can write to it. */
+	int changed, guarded;
 
 	struct mutex lock; /* guards what follows */
 	struct base_state state;

@@ -294,6 +294,47 @@ static void test_writer_is_told_of_and_forgotten_when_gone(void **state)
 	assert_check(world, false, false);
 }
 
+static void test_a_change_by_a_writer_is_seen_by_the_next_read(void **state)
+{
+	struct world *world = *state;
+	struct timespec times[2] = { { 1, 0 }, { 2, 0 } };
+	uint8_t data[BLOCK];
+	int fd = open(world->path, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	open_it(world);
+	assert_int_equal(base_read(world->base, 0, data, BLOCK), 0);
+	/* The time of a write as it would be a moment later. */
+	assert_int_equal(pwrite(fd, "new", 3, BLOCK), 3);
+	assert_int_equal(futimens(fd, times), 0);
+	/* No check in between: another block, which is still old. */
+	assert_int_equal(base_read(world->base, 0, data, BLOCK), -ESTALE);
+	close(fd);
+	assert_check(world, true, true);
+}
+
+static void test_a_lease_holds_the_writer_off_until_the_check(void **state)
+{
+	struct world *world = *state;
+	uint8_t data[BLOCK];
+	int fd;
+
+	open_it(world);
+	fd = open(world->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd); /* a file system without leases */
+		skip();
+	}
+	assert_int_equal(errno, EWOULDBLOCK);
+	assert_int_equal(base_read(world->base, 0, data, BLOCK), 0);
+	assert_check(world, false, true);
+	fd = open(world->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, BASE_SIZE + 1), 0);
+	assert_int_equal(base_read(world->base, 0, data, BLOCK), -ESTALE);
+	close(fd);
+}
+
 static void test_reopen_takes_a_moved_base(void **state)
 {
 	struct world *world = *state;
@@ -381,6 +422,8 @@ int main(void)
 		CASE(test_removed_path_is_no_change),
 		CASE(test_shrunk_base_is_stale_before_any_check),
 		CASE(test_writer_is_told_of_and_forgotten_when_gone),
+		CASE(test_a_change_by_a_writer_is_seen_by_the_next_read),
+		CASE(test_a_lease_holds_the_writer_off_until_the_check),
 		CASE(test_reopen_takes_a_moved_base),
 		CASE(test_reopen_refuses_another_size),
 		CASE(test_reopen_refuses_other_content_of_equal_time),
