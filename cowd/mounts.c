@@ -6,7 +6,9 @@
  * lock while it waits for the kernel.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,33 @@ static void leave_list(struct mounts *mounts, struct mount *mount)
 	mutex_unlock(&mounts->lock);
 }
 
+/*
+ * Whoever waits for an answer gets an error now. A broken pipe takes the place
+ * of /dev/fuse: were its number free, a notification that is just being sent
+ * could go into a file of the store that gets the number. It also tells libfuse
+ * that nothing is mounted any more.
+ */
+static void cut_off(struct mount *mount)
+{
+	struct mounts *mounts = mount->owner;
+	struct pollfd session = { .fd = fuse_session_fd(mount->session) };
+	bool mounted = poll(&session, 1, 0) < 1 || !(session.revents & POLLERR);
+	int ends[2];
+
+	mutex_lock(&mounts->lock);
+	mounted &= !mount->detached;
+	mutex_unlock(&mounts->lock);
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		fuse_session_unmount(mount->session);
+		return;
+	}
+	close(ends[0]);
+	(void)!dup3(ends[1], session.fd, O_CLOEXEC);
+	close(ends[1]);
+	if (mounted)
+		(void)!mount_end(mount->mountpoint, true);
+}
+
 static void *serve(void *context)
 {
 	struct mount *mount = context;
@@ -68,9 +97,9 @@ static void *serve(void *context)
 	} else {
 		(void)fuse_session_loop(mount->session);
 	}
-	/* Whoever waits for an answer gets an error now. */
-	fuse_session_unmount(mount->session);
+	cut_off(mount);
 	leave_list(mounts, mount);
+	fuse_session_unmount(mount->session);
 	log_message(LOG_LEVEL_INFO, "%s: unmounted", mount->mountpoint);
 	mount_free(mount);
 	mutex_lock(&mounts->lock);
@@ -331,8 +360,9 @@ void mounts_free(struct mounts *mounts)
 			    ignored.message);
 	count = list ? find_targets(mounts, NULL, list, 256) : 0;
 	for (i = 0; i < count; i++)
-		if (mount_end(list[i], false) < 0)
-			(void)!mount_end(list[i], true);
+		if (mount_end(list[i], false) < 0 &&
+		    mount_end(list[i], true) == 0)
+			mark_detached(mounts, list[i]);
 	free(list);
 	wait_until_gone(mounts, NULL, 2);
 	end_sessions(mounts);
