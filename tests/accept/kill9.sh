@@ -78,7 +78,7 @@ for ((round = 1; round <= rounds; round++)); do
 		open_most=$took_ms
 		replay=$(cowd status --json "$STORE" | json \
 			'"%d records replayed in %d ms" % (
-			d["recovered_records"], d["recovery_ms"])')
+			d["log"]["recovered_records"], d["log"]["recovery_ms"])')
 	fi
 	pid=$(daemon_pid "$STORE")
 	image=$M/base.img

@@ -53,9 +53,12 @@ loop_up() { # IMAGE [OPTION...]: a new device, in $device
 loop_down() { # DEVICE
 	unset "loops[$1]"
 	losetup -d "$1"
-	until_true 20 loop_is_free "$1"
+	until_true 20 loop_is_gone "$1"
 }
-loop_is_free() { ! losetup "$1" >/dev/null 2>&1; }
+# Somebody else may have the device by now.
+loop_is_gone() {
+	! losetup -n -O BACK-FILE "$1" 2>/dev/null | grep -qF "$WORK/"
+}
 loops_end() {
 	local dir
 	while read -r dir; do
