@@ -80,7 +80,7 @@ for ((round = 1; round <= rounds; round++)); do
 			'"%d records replayed in %d ms" % (
 			d["log"]["recovered_records"], d["log"]["recovery_ms"])')
 	fi
-	pid=$(daemon_pid "$STORE")
+	pid=$(tr -dc 0-9 <"$STORE/lock")
 	image=$M/base.img
 	# What the last round left, before anybody writes again.
 	if counts=$(python3 "$ACKED" check "$image" "$WORK/expected" \

@@ -101,17 +101,17 @@ def check(path, expected_path, logs):
         for at in range(0, os.path.getsize(path), BLOCK * 256):
             have, want = image.read(BLOCK * 256), expected.read(BLOCK * 256)
             first = at // BLOCK
+            same = have == want
             for i in range(len(want) // BLOCK):
                 data = have[i * BLOCK:(i + 1) * BLOCK]
                 block = first + i
                 if block not in logged and (
-                        have == want
-                        or data == want[i * BLOCK:(i + 1) * BLOCK]):
+                        same or data == want[i * BLOCK:(i + 1) * BLOCK]):
                     continue
                 text = judge(block, data, logged.get(block, begun))
                 if text:
                     wrong.append((block, text))
-            if have != want:
+            if not same:
                 expected.seek(at)
                 expected.write(have)
     complain(wrong)
