@@ -155,6 +155,30 @@ void image_revoke(struct mount *mount)
 					 strlen(mount->options.name));
 }
 
+static int drop_pages(struct errand *errand)
+{
+	struct mount *mount = errand->mount;
+	AUTO_CLOSE int fd = -1;
+
+	atomic_store(&mount->dropping_pages, true);
+	fd = open_image(mount, O_RDONLY);
+	atomic_store(&mount->dropping_pages, false);
+	return fd < 0 ? fd : 0;
+}
+
+/*
+ * By an open without FOPEN_KEEP_CACHE: it waits for pages that somebody reads,
+ * as a notification does, but that needs /dev/fuse (I1).
+ */
+void image_drop_pages(struct mount *mount)
+{
+	struct errand errand = { .run = drop_pages, .mount = mount };
+	bool dropped = run(&errand) == 0;
+
+	fuse_lowlevel_notify_inval_inode(mount->session, image_node(mount),
+					 dropped ? -1 : 0, 0);
+}
+
 static int tell_size(struct errand *errand)
 {
 	struct mount *mount = errand->mount;

@@ -182,8 +182,7 @@ static void forget_pages(struct mount *mount)
 	/* Nobody reaches it by name: readers get errors, not another's size. */
 	if (info.size_bytes != mount->size_before && image_tell_size(mount) < 0)
 		image_revoke(mount);
-	fuse_lowlevel_notify_inval_inode(mount->session, image_node(mount), 0,
-					 0);
+	image_drop_pages(mount);
 	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
 					 mount->options.name,
 					 strlen(mount->options.name));

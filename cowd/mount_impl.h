@@ -75,7 +75,8 @@ struct mount {
 	 * of an older one answers EIO. Written with lock held, too. */
 	pthread_rwlock_t gate;
 	uint32_t epoch;
-	atomic_bool telling_size; /* the kernel is told of one we have */
+	atomic_bool telling_size;   /* the kernel is told of one we have */
+	atomic_bool dropping_pages; /* opens make the kernel forget them */
 
 	struct mutex lock;
 	struct snapshot_node *nodes;
@@ -140,6 +141,8 @@ void image_resume_writers(struct mount *mount);
 void image_refuse_waiting(struct mount *mount);
 unsigned image_writers(struct mount *mount);
 unsigned image_readers(struct mount *mount);
+/* The kernel forgets the image's clean pages and its attributes. */
+void image_drop_pages(struct mount *mount);
 /* The kernel's size of the image becomes the store's, which is another by now.
  * -errno: the mount can't be reached by its path. */
 NODISCARD int image_tell_size(struct mount *mount);
