@@ -226,7 +226,7 @@ static bool start_connection(struct control *control, int fd, uid_t uid)
 		return false;
 	connection->control = control;
 	connection->uid = uid;
-	wire_init(&connection->wire, fd);
+	wire_init(&connection->wire, fd, WIRE_REQUEST_BYTES_MAX);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	pthread_attr_init(&attributes);

@@ -122,7 +122,7 @@ int control_call(int fd, const char *method, json_t *params,
 	if (!request)
 		return failure_errno(failure, -ENOMEM, NULL,
 				     "can't ask the daemon");
-	wire_init(&wire, fd);
+	wire_init(&wire, fd, WIRE_REPLY_BYTES_MAX);
 	rc = wire_send(&wire, request);
 	json_decref(request);
 	if (rc < 0)

@@ -7,16 +7,33 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-void wire_init(struct wire *wire, int fd)
+void wire_init(struct wire *wire, int fd, size_t bytes_max)
 {
-	*wire = (struct wire){ .fd = fd };
+	*wire = (struct wire){ .fd = fd, .bytes_max = bytes_max };
 }
 
 void wire_fini(struct wire *wire)
 {
 	free(wire->buffer);
 	wire->buffer = NULL;
-	wire->used = 0;
+	wire->used = wire->capacity = 0;
+}
+
+static int grow(struct wire *wire)
+{
+	size_t capacity = wire->capacity ? wire->capacity * 2 : 65536;
+	char *grown;
+
+	if (wire->capacity == wire->bytes_max)
+		return -EMSGSIZE;
+	if (capacity > wire->bytes_max)
+		capacity = wire->bytes_max;
+	grown = realloc(wire->buffer, capacity);
+	if (!grown)
+		return -ENOMEM;
+	wire->buffer = grown;
+	wire->capacity = capacity;
+	return 0;
 }
 
 static int parse(struct wire *wire, size_t len_bytes, json_t **out_message)
@@ -38,23 +55,23 @@ int wire_receive(struct wire *wire, json_t **out_message)
 {
 	size_t searched = 0;
 
-	if (!wire->buffer)
-		wire->buffer = malloc(WIRE_MESSAGE_BYTES_MAX);
-	if (!wire->buffer)
-		return -ENOMEM;
 	for (;;) {
-		char *end = memchr(wire->buffer + searched, 0,
-				   wire->used - searched);
+		char *end = wire->used > searched ?
+				    memchr(wire->buffer + searched, 0,
+					   wire->used - searched) :
+				    NULL;
 		ssize_t n;
+		int rc;
 
 		if (end)
 			return parse(wire, (size_t)(end - wire->buffer),
 				     out_message);
 		searched = wire->used;
-		if (wire->used == WIRE_MESSAGE_BYTES_MAX)
-			return -EMSGSIZE;
+		rc = wire->used == wire->capacity ? grow(wire) : 0;
+		if (rc < 0)
+			return rc;
 		n = recv(wire->fd, wire->buffer + wire->used,
-			 WIRE_MESSAGE_BYTES_MAX - wire->used, 0);
+			 wire->capacity - wire->used, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

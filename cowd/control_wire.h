@@ -6,16 +6,18 @@
 
 #include "scope.h"
 
-enum { WIRE_MESSAGE_BYTES_MAX = 1 << 20 };
+/* What a daemon takes from anybody, and a command from its daemon: lists of
+ * all snapshots are long. */
+enum { WIRE_REQUEST_BYTES_MAX = 1 << 20, WIRE_REPLY_BYTES_MAX = 1 << 30 };
 
 struct wire {
 	int fd;
 	char *buffer;
-	size_t used;
+	size_t used, capacity, bytes_max;
 };
 
-/* fd is borrowed. */
-void wire_init(struct wire *wire, int fd);
+/* fd is borrowed; bytes_max: of a message that is received. */
+void wire_init(struct wire *wire, int fd, size_t bytes_max);
 void wire_fini(struct wire *wire);
 /*
  * The next message, an object, as a new reference. -EPIPE: the other side

@@ -71,6 +71,10 @@ struct listing {
 /* with_unique: costs a walk of the index. */
 NODISCARD int listing_load(struct call *call, const char *branch, bool trash,
 			   bool with_unique, struct listing *out_listing);
+/* Without the snapshots: what else is told of one that is known. */
+NODISCARD int listing_load_around(struct call *call, bool trash,
+				  bool with_unique,
+				  struct listing *out_listing);
 void listing_free(struct listing *listing);
 /* null in JSON when the listing has none. */
 json_t *unique_json(const struct listing *listing, bool is_branch, uint32_t id);

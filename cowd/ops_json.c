@@ -32,12 +32,27 @@ int listing_load(struct call *call, const char *branch, bool trash,
 	struct listing *l = out_listing;
 	int rc;
 
-	memset(l, 0, sizeof(*l));
+	rc = listing_load_around(call, trash, with_unique, l);
+	if (rc < 0)
+		return rc;
 	rc = history_snapshots(call->store, branch, trash, &l->snapshots,
 			       &l->snapshot_count, call->failure);
-	if (rc == 0)
-		rc = history_branches(call->store, trash, &l->branches,
-				      &l->branch_count);
+	if (rc < 0) {
+		listing_free(l);
+		return failure_errno(call->failure, rc, NULL, "can't list");
+	}
+	return 0;
+}
+
+int listing_load_around(struct call *call, bool trash, bool with_unique,
+			struct listing *out_listing)
+{
+	struct listing *l = out_listing;
+	int rc;
+
+	memset(l, 0, sizeof(*l));
+	rc = history_branches(call->store, trash, &l->branches,
+			      &l->branch_count);
 	if (rc == 0)
 		rc = history_holds(call->store, 0, &l->holds, &l->hold_count);
 	if (rc == 0 && with_unique)

@@ -14,7 +14,7 @@ static int put_snapshots(struct call *call, const struct snapshot_info *infos,
 	json_t *array = json_array();
 	struct listing listing = { 0 };
 	size_t i;
-	int rc = listing_load(call, NULL, true, with_unique, &listing);
+	int rc = listing_load_around(call, true, with_unique, &listing);
 
 	if (rc < 0) {
 		json_decref(array);

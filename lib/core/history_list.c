@@ -96,55 +96,99 @@ int history_get_snapshot(struct store *store, uint32_t id,
 	return rc;
 }
 
+struct fork_point {
+	uint32_t line, gen;
+};
+
+static int by_fork_point(const void *a, const void *b)
+{
+	const struct fork_point *left = a, *right = b;
+
+	if (left->line != right->line)
+		return left->line < right->line ? -1 : 1;
+	return left->gen < right->gen ? -1 : left->gen > right->gen;
+}
+
+/* How many lines start at each snapshot. */
+static int count_clones(const struct graph *graph, struct snapshot_info *list,
+			size_t count)
+{
+	AUTO_FREE struct fork_point *points =
+		calloc(graph->line_count + 1, sizeof(*points));
+	size_t point_count = 0, i, low, high;
+
+	if (!points)
+		return -ENOMEM;
+	for (i = 0; i < graph->line_count; i++) {
+		const struct line_row *row = &graph->lines[i]->row;
+
+		if (row->parent)
+			points[point_count++] =
+				(struct fork_point){ row->parent,
+						     row->fork_gen };
+	}
+	qsort(points, point_count, sizeof(*points), by_fork_point);
+	for (i = 0; i < count; i++) {
+		const struct snapshot_row *row =
+			&graph_snapshot(graph, list[i].id)->row;
+		struct fork_point at = { row->line, row->gen };
+
+		for (low = 0, high = point_count; low < high;) {
+			size_t middle = (low + high) / 2;
+
+			if (by_fork_point(&points[middle], &at) < 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		for (;
+		     low < point_count && by_fork_point(&points[low], &at) == 0;
+		     low++)
+			list[i].clone_count++;
+	}
+	return 0;
+}
+
 /*
  * Parents of a whole list in one walk: snapshots are in the order of their
- * ids, so the last one seen on a line is the parent of the next.
+ * ids, so the last live one seen on a line is the parent of the next.
  */
-static void fill_parents(const struct graph *graph, struct snapshot_info *list,
-			 size_t count)
+static int fill_parents(const struct graph *graph, struct snapshot_info *list,
+			size_t count)
 {
+	/* By line: the place in the list, 1 the first. Ids are handed out
+	 * one by one, and old lines are folded away: few are left out. */
+	uint32_t lines = graph->line_count ?
+				 graph->lines[graph->line_count - 1]->row.id :
+				 0;
+	AUTO_FREE uint32_t *last = calloc((size_t)lines + 1, sizeof(*last));
 	size_t i;
 
+	if (!last)
+		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		const struct snapshot *self = graph_snapshot(graph, list[i].id);
-		size_t j = i;
+		const struct snapshot_row *row =
+			&graph_snapshot(graph, list[i].id)->row;
+		const struct snapshot_info *before =
+			last[row->line] ? &list[last[row->line] - 1] : NULL;
+		const struct snapshot *parent;
 
-		while (j-- > 0) {
-			const struct snapshot *other =
-				graph_snapshot(graph, list[j].id);
-
-			if (other->row.line != self->row.line ||
-			    other->row.state != SNAPSHOT_STATE_LIVE)
-				continue;
-			list[i].parent_id = list[j].id;
-			memcpy(list[i].parent, list[j].name,
+		if (row->state == SNAPSHOT_STATE_LIVE)
+			last[row->line] = (uint32_t)i + 1;
+		if (before) {
+			list[i].parent_id = before->id;
+			memcpy(list[i].parent, before->name,
 			       sizeof(list[i].parent));
-			break;
+			continue;
 		}
-		if (!list[i].parent_id) {
-			const struct snapshot *parent =
-				parent_of(graph, self->row.line, self->row.gen);
-
-			if (!parent)
-				continue;
-			list[i].parent_id = parent->row.id;
-			strcpy_bounded(list[i].parent, parent->row.name,
-				       sizeof(list[i].parent));
-		}
+		parent = parent_of(graph, row->line, row->gen);
+		if (!parent)
+			continue;
+		list[i].parent_id = parent->row.id;
+		strcpy_bounded(list[i].parent, parent->row.name,
+			       sizeof(list[i].parent));
 	}
-	for (i = 0; i < graph->line_count; i++) {
-		const struct line_row *line = &graph->lines[i]->row;
-		size_t j;
-
-		for (j = 0; line->parent && j < count; j++) {
-			const struct snapshot *self =
-				graph_snapshot(graph, list[j].id);
-
-			if (self->row.line == line->parent &&
-			    self->row.gen == line->fork_gen)
-				list[j].clone_count++;
-		}
-	}
+	return count_clones(graph, list, count);
 }
 
 static int list_snapshots_locked(struct store *store, const char *branch_name,
@@ -179,7 +223,10 @@ static int list_snapshots_locked(struct store *store, const char *branch_name,
 			continue;
 		fill_snapshot(graph, snapshot, false, &list[count++]);
 	}
-	fill_parents(graph, list, count);
+	if (fill_parents(graph, list, count) < 0) {
+		free(list);
+		return failure_errno(failure, -ENOMEM, NULL, "can't list");
+	}
 	*out_list = list;
 	*out_count = count;
 	return 0;
