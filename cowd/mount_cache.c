@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mount_impl.h"
 
@@ -133,6 +134,25 @@ int mounts_check_move(struct mounts *mounts, const char *branch,
 	return refuse_writers(mounts_writers(mounts, branch), branch, failure);
 }
 
+/* close, umount and losetup -d return before the kernel tells us of it: who
+ * has just gone away shall not be in the way of a rollback. */
+static unsigned wait_for_releases(struct mount **list, size_t count)
+{
+	enum { WAIT_MS = 500, STEP_MS = 5 };
+	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+	unsigned writers = 0, waited;
+	size_t i;
+
+	for (waited = 0; waited <= WAIT_MS; waited += STEP_MS) {
+		for (i = 0, writers = 0; i < count; i++)
+			writers += image_writers(list[i]);
+		if (writers == 0)
+			break;
+		nanosleep(&step, NULL);
+	}
+	return writers;
+}
+
 static int begin(struct mount **list, size_t count, const char *branch,
 		 bool live, struct failure *failure)
 {
@@ -142,6 +162,8 @@ static int begin(struct mount **list, size_t count, const char *branch,
 
 	for (i = 0; i < count; i++)
 		writers += image_hold_writers(list[i]);
+	if (writers > 0 && !live)
+		writers = wait_for_releases(list, count);
 	rc = live ? 0 : refuse_writers(writers, branch, failure);
 	if (rc < 0)
 		return rc;

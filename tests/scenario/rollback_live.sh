@@ -88,3 +88,14 @@ dd if="$(image "$WORK/kept")" bs=1 skip=5M count=3 status=none |
 	grep -qx old || fail "the dirty pages are not kept"
 cowd umount "$WORK/kept"
 cowd umount "$M"
+
+say "who is about to be gone, as after losetup -d, is waited for"
+exec 7>&-
+(
+	exec 8<>"$image"
+	touch "$WORK/open"
+	sleep 0.2
+) &
+while [ ! -e "$WORK/open" ]; do sleep 0.01; done
+cowd rollback -q "$STORE@clean" || fail "refused because of a closing writer"
+wait
