@@ -12,7 +12,12 @@
 
 struct base;
 
-enum base_kind { BASE_KIND_NONE, BASE_KIND_FILE, BASE_KIND_DEVICE };
+enum base_kind {
+	BASE_KIND_NONE,
+	BASE_KIND_FILE,
+	BASE_KIND_DEVICE,
+	BASE_KIND_DIRECTORY, /* a layer; only in the index */
+};
 
 /* What tells one base from another; kept in the index. */
 struct base_fingerprint {

@@ -291,7 +291,7 @@ static int open_base(struct store *store, const char *base_path,
 	if (!recorded)
 		return failure_errno(failure, -ENOMEM, store->path,
 				     "can't open");
-	rc = index_base_get(store->index, recorded);
+	rc = index_base_get(store->index, 0, recorded);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
@@ -302,7 +302,7 @@ static int open_base(struct store *store, const char *base_path,
 		return rc;
 	store->base_bytes = base_fingerprint(store->base)->size_bytes;
 	if (strcmp(base_fingerprint(store->base)->path, recorded->path) != 0)
-		rc = index_base_put(store->index,
+		rc = index_base_put(store->index, 0, "",
 				    base_fingerprint(store->base));
 	return rc < 0 ? failure_errno(failure, rc, store->path,
 				      "can't note the base's new path") :

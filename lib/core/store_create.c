@@ -120,7 +120,7 @@ static int fill_index(struct index *index, const struct log_params *log,
 	if (rc == 0)
 		rc = index_meta_put(index, "backup_lsn", 0);
 	if (rc == 0 && base)
-		rc = index_base_put(index, base_fingerprint(base));
+		rc = index_base_put(index, 0, "", base_fingerprint(base));
 	if (rc == 0)
 		rc = put_inodes(index, base, size_bytes);
 	if (rc == 0)

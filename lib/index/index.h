@@ -110,6 +110,106 @@ NODISCARD int index_windows_of_line(struct index *index, uint32_t line,
 NODISCARD int index_window_number(struct index *index, uint64_t inode,
 				  uint64_t window, uint64_t *out_window);
 
+/* --- items --- */
+
+enum {
+	ITEM_KEY_BYTES_MAX = 264,
+	ITEM_VALUE_BYTES_MAX = 66 * 1024,
+};
+
+struct item_version {
+	uint32_t line;
+	uint32_t gen;
+};
+
+/*
+ * The version of an item that a view sees: the newest along its path, as
+ * index_window_find; an absent one is returned as it is. The value is copied
+ * to value, if it fits: else -ERANGE, with both results written.
+ * *out_value_bytes says how much it is. -ENOENT.
+ */
+NODISCARD int index_item_find(struct index *index, const struct line_path *path,
+			      const uint8_t *key, size_t key_bytes,
+			      struct item_version *out_version, void *value,
+			      size_t value_capacity_bytes,
+			      size_t *out_value_bytes);
+NODISCARD int index_item_put(struct index *index, const uint8_t *key,
+			     size_t key_bytes,
+			     const struct item_version *version,
+			     const void *value, size_t value_bytes);
+NODISCARD int index_item_delete(struct index *index, const uint8_t *key,
+				size_t key_bytes,
+				const struct item_version *version);
+/* Gives a version to another line, with a new value (its checksum knows the
+ * line). -EEXIST: that has one of this generation; -ENOENT. */
+NODISCARD int index_item_relabel(struct index *index, const uint8_t *key,
+				 size_t key_bytes,
+				 const struct item_version *version,
+				 uint32_t new_line, const void *value,
+				 size_t value_bytes);
+/* The first version on the line of *from with a generation >= its own; value
+ * and results as index_item_find's. */
+NODISCARD int index_item_next_version(struct index *index, const uint8_t *key,
+				      size_t key_bytes,
+				      const struct item_version *from,
+				      struct item_version *out_version,
+				      void *value, size_t value_capacity_bytes,
+				      size_t *out_value_bytes);
+/* The last one with a generation <= its own. */
+NODISCARD int index_item_previous_version(
+	struct index *index, const uint8_t *key, size_t key_bytes,
+	const struct item_version *from, struct item_version *out_version,
+	void *value, size_t value_capacity_bytes, size_t *out_value_bytes);
+
+/* Where a scan stands: behind this key. key_bytes 0: at the beginning. */
+struct item_cursor {
+	size_t key_bytes;
+	uint8_t key[ITEM_KEY_BYTES_MAX];
+};
+
+/* What a scan found. The caller owns all of it and sets what has room. */
+struct item_batch {
+	struct item_found {
+		struct item_version version;
+		uint32_t key_bytes, value_bytes;
+		const uint8_t *key; /* in the arena */
+		const uint8_t *value;
+	} * items;
+	size_t items_capacity;
+	uint8_t *arena;
+	size_t arena_bytes; /* any item must fit: ITEM_ARENA_BYTES_MIN */
+	size_t count;	    /* of items that were found */
+	size_t used_bytes;  /* of the arena */
+	bool end;	    /* there are no more */
+};
+
+enum { ITEM_ARENA_BYTES_MIN = ITEM_KEY_BYTES_MAX + ITEM_VALUE_BYTES_MAX };
+
+/*
+ * Items that begin with prefix, after the cursor, in the order of keys: of
+ * each that has a version on the path the newest one. Fills the batch and
+ * moves the cursor; a batch may be short, even empty, without the end: the
+ * lock is given up now and then. -ERANGE: no item fits. After another
+ * failure, neither count nor cursor means anything.
+ */
+NODISCARD int index_item_scan(struct index *index, const struct line_path *path,
+			      const uint8_t *prefix, size_t prefix_bytes,
+			      struct item_cursor *cursor,
+			      struct item_batch *batch);
+
+struct item_key {
+	uint32_t gen;
+	uint32_t key_bytes;
+	uint8_t key[ITEM_KEY_BYTES_MAX];
+};
+
+/* Versions of one line with gen in [gen_begin, gen_end), as
+ * index_windows_of_line. */
+NODISCARD int index_items_of_line(struct index *index, uint32_t line,
+				  uint32_t gen_begin, uint32_t gen_end,
+				  struct item_key *keys, int most,
+				  int64_t *cursor);
+
 struct inode_row {
 	uint64_t inode;
 	uint32_t line;
@@ -234,8 +334,22 @@ NODISCARD int index_segment_put(struct index *index,
 				const struct segment_row *row);
 NODISCARD int index_segment_delete(struct index *index, uint32_t id);
 
-NODISCARD int index_base_put(struct index *index,
+/* What the store was made over: layer 0 without a name for an image, else a
+ * row for each directory. */
+struct base_row {
+	uint32_t layer;
+	char name[256];
+	struct base_fingerprint fingerprint;
+};
+
+NODISCARD int index_base_put(struct index *index, uint32_t layer,
+			     const char *name,
 			     const struct base_fingerprint *fingerprint);
-/* -ENOENT: the store has no base. */
-NODISCARD int index_base_get(struct index *index,
+/* -ENOENT: there is no such layer. */
+NODISCARD int index_base_get(struct index *index, uint32_t layer,
 			     struct base_fingerprint *out_fingerprint);
+/* As the loads above. */
+typedef int index_base_visit(void *context, const struct base_row *row);
+NODISCARD int index_bases_load(struct index *index, index_base_visit *visit,
+			       void *context);
+NODISCARD int index_base_delete(struct index *index, uint32_t layer);

@@ -1,4 +1,4 @@
-/* Rows of history, segments, base and meta. */
+/* Rows of history, segments and meta. */
 #include <errno.h>
 #include <string.h>
 
@@ -326,58 +326,4 @@ int index_segment_put(struct index *index, const struct segment_row *row)
 int index_segment_delete(struct index *index, uint32_t id)
 {
 	return sql_run(index, STATEMENT_SEGMENT_DELETE, "i", (int64_t)id);
-}
-
-int index_base_put(struct index *index,
-		   const struct base_fingerprint *fingerprint)
-{
-	const struct base_fingerprint *f = fingerprint;
-
-	return sql_run(index, STATEMENT_BASE_PUT, "isiiiiiii", (int64_t)f->kind,
-		       f->path, f->device, f->inode, f->size_bytes, f->mtime_ns,
-		       f->sample_hash, (int64_t)f->has_full_hash, f->full_hash);
-}
-
-static int read_base(struct index *index, struct base_fingerprint *f)
-	REQUIRES(index->lock)
-{
-	const enum statement s = STATEMENT_BASE_GET;
-	uint32_t kind;
-	int rc = 0;
-
-	memset(f, 0, sizeof(*f));
-	kind = sql_u32(index, s, 0, &rc);
-	sql_text(index, s, 1, f->path, sizeof(f->path), &rc);
-	f->device = (uint64_t)sql_int(index, s, 2, &rc);
-	f->inode = (uint64_t)sql_int(index, s, 3, &rc);
-	f->size_bytes = (uint64_t)sql_int(index, s, 4, &rc);
-	f->mtime_ns = sql_int(index, s, 5, &rc);
-	f->sample_hash = (uint64_t)sql_int(index, s, 6, &rc);
-	f->has_full_hash = sql_int(index, s, 7, &rc) != 0;
-	f->full_hash = (uint64_t)sql_int(index, s, 8, &rc);
-	if (kind > BASE_KIND_DEVICE || f->size_bytes > INT64_MAX)
-		rc = -EUCLEAN;
-	f->kind = (enum base_kind)kind;
-	return rc;
-}
-
-int index_base_get(struct index *index,
-		   struct base_fingerprint *out_fingerprint)
-{
-	struct base_fingerprint fingerprint;
-	int rc;
-
-	mutex_lock(&index->lock);
-	rc = sql_begin(index, STATEMENT_BASE_GET, "");
-	if (rc == 0)
-		rc = sql_step(index, STATEMENT_BASE_GET);
-	if (rc > 0)
-		rc = read_base(index, &fingerprint);
-	else if (rc == 0)
-		rc = -ENOENT;
-	sql_end(index, STATEMENT_BASE_GET);
-	mutex_unlock(&index->lock);
-	if (rc == 0)
-		*out_fingerprint = fingerprint;
-	return rc;
 }

@@ -2,12 +2,12 @@
 #include "index_impl.h"
 
 const struct schema_object schema_objects[] = {
-	{ "base", "CREATE TABLE base(layer INTEGER PRIMARY KEY, kind INTEGER "
-		  "NOT NULL, path TEXT NOT NULL, device INTEGER NOT NULL, "
-		  "inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL, "
-		  "mtime_ns INTEGER NOT NULL, sample_hash INTEGER NOT NULL, "
-		  "has_full_hash INTEGER NOT NULL, full_hash INTEGER NOT "
-		  "NULL)" },
+	{ "base", "CREATE TABLE base(layer INTEGER PRIMARY KEY, name TEXT NOT "
+		  "NULL, kind INTEGER NOT NULL, path TEXT NOT NULL, device "
+		  "INTEGER NOT NULL, inode INTEGER NOT NULL, size_bytes "
+		  "INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sample_hash "
+		  "INTEGER NOT NULL, has_full_hash INTEGER NOT NULL, "
+		  "full_hash INTEGER NOT NULL)" },
 	{ "branches",
 	  "CREATE TABLE branches(id INTEGER PRIMARY KEY, name TEXT "
 	  "NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, "
@@ -31,6 +31,12 @@ const struct schema_object schema_objects[] = {
 		    "INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns "
 		    "INTEGER NOT NULL, layer INTEGER NOT NULL, base_path BLOB, "
 		    "PRIMARY KEY(inode, line, gen)) WITHOUT ROWID" },
+	{ "items", "CREATE TABLE items(id INTEGER PRIMARY KEY, key BLOB NOT "
+		   "NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, value "
+		   "BLOB NOT NULL)" },
+	{ "items_by_key",
+	  "CREATE UNIQUE INDEX items_by_key ON items(key, line, gen)" },
+	{ "items_by_line", "CREATE INDEX items_by_line ON items(line, gen)" },
 	{ "lines", "CREATE TABLE lines(id INTEGER PRIMARY KEY, parent INTEGER "
 		   "NOT NULL, fork_gen INTEGER NOT NULL, first_gen INTEGER "
 		   "NOT NULL)" },

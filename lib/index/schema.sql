@@ -10,5 +10,8 @@ CREATE TABLE xattrs(inode INTEGER NOT NULL, name BLOB NOT NULL, line INTEGER NOT
 CREATE TABLE windows(id INTEGER PRIMARY KEY, inode INTEGER NOT NULL, window INTEGER NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, slots BLOB NOT NULL);
 CREATE UNIQUE INDEX windows_by_key ON windows(inode, window, line, gen);
 CREATE INDEX windows_by_line ON windows(line, gen);
+CREATE TABLE items(id INTEGER PRIMARY KEY, key BLOB NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, value BLOB NOT NULL);
+CREATE UNIQUE INDEX items_by_key ON items(key, line, gen);
+CREATE INDEX items_by_line ON items(line, gen);
 CREATE TABLE segments(id INTEGER PRIMARY KEY, sealed INTEGER NOT NULL, used_blocks INTEGER NOT NULL, metadata_blocks INTEGER NOT NULL, last_lsn INTEGER NOT NULL, punch INTEGER NOT NULL, packed INTEGER NOT NULL, live BLOB NOT NULL);
-CREATE TABLE base(layer INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sample_hash INTEGER NOT NULL, has_full_hash INTEGER NOT NULL, full_hash INTEGER NOT NULL);
+CREATE TABLE base(layer INTEGER PRIMARY KEY, name TEXT NOT NULL, kind INTEGER NOT NULL, path TEXT NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sample_hash INTEGER NOT NULL, has_full_hash INTEGER NOT NULL, full_hash INTEGER NOT NULL);

@@ -107,11 +107,16 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 		"INSERT OR REPLACE INTO segments VALUES(?,?,?,?,?,?,?,?)",
 	[STATEMENT_SEGMENT_DELETE] = "DELETE FROM segments WHERE id = ?",
 	[STATEMENT_BASE_PUT] =
-		"INSERT OR REPLACE INTO base VALUES(0,?,?,?,?,?,?,?,?,?)",
+		"INSERT OR REPLACE INTO base VALUES(?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_BASE_GET] =
-		"SELECT kind, path, device, inode, size_bytes, mtime_ns, "
-		"sample_hash, has_full_hash, full_hash FROM base "
-		"WHERE layer = 0",
+		"SELECT layer, name, kind, path, device, inode, size_bytes, "
+		"mtime_ns, sample_hash, has_full_hash, full_hash FROM base "
+		"WHERE layer = ?",
+	[STATEMENT_BASES] =
+		"SELECT layer, name, kind, path, device, inode, size_bytes, "
+		"mtime_ns, sample_hash, has_full_hash, full_hash FROM base "
+		"ORDER BY layer",
+	[STATEMENT_BASE_DELETE] = "DELETE FROM base WHERE layer = ?",
 };
 
 int sql_errno_of(sqlite3 *connection, int code)

@@ -131,18 +131,13 @@ static void test_history_rows_come_back_as_they_were_put(void **state)
 	assert_int_equal(seen.count, 2);
 }
 
-static void test_segments_and_base_come_back(void **state)
+static void test_segments_come_back(void **state)
 {
 	struct world *world = *state;
 	uint8_t live[SEGMENT_BITMAP_BYTES] = { 0 };
 	struct segment_row row = {
 		.id = 9, .sealed = true, .packed = true, .live = live
 	};
-	struct base_fingerprint base = {
-		.kind = BASE_KIND_FILE, .path = "/srv/image",
-		.size_bytes = 5, .sample_hash = UINT64_MAX,
-		.has_full_hash = true, .full_hash = UINT64_C(1) << 63,
-	}, found;
 	struct seen seen = { 0 };
 
 	live[SEGMENT_BITMAP_BYTES - 1] = 0x80;
@@ -154,12 +149,6 @@ static void test_segments_and_base_come_back(void **state)
 	assert_int_equal(index_segments_load(world->index, see_segment, &seen),
 			 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(index_base_get(world->index, &found), -ENOENT);
-	assert_int_equal(index_base_put(world->index, &base), 0);
-	assert_int_equal(index_base_get(world->index, &found), 0);
-	assert_string_equal(found.path, base.path);
-	assert_true(found.sample_hash == UINT64_MAX && found.has_full_hash &&
-		    found.full_hash == base.full_hash);
 	assert_int_equal(index_dirent_put(world->index, 1, "name", 1, 1, 2, 8),
 			 0);
 }
@@ -196,7 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_history_rows_come_back_as_they_were_put),
-		WORLD_TEST(test_segments_and_base_come_back),
+		WORLD_TEST(test_segments_come_back),
 		WORLD_TEST(test_damaged_columns_are_unclean),
 	};
 
