@@ -58,7 +58,7 @@ int item_key_compare(const void *a, size_t a_bytes, const void *b,
 		     size_t b_bytes);
 
 /* Which value it is; part of its checksum, so that a swapped row is seen. */
-struct item_version {
+struct item_identity {
 	const void *key; /* as item_key_encode() made it */
 	size_t key_bytes;
 	uint32_t line;
@@ -72,12 +72,12 @@ static inline bool item_value_absent(size_t value_bytes)
 
 /* Returns the value's length; out holds ITEM_CHECKSUM_BYTES more than the
  * payload, which may be there already, at out + ITEM_CHECKSUM_BYTES. */
-size_t item_value_encode(uint64_t seed, const struct item_version *version,
+size_t item_value_encode(uint64_t seed, const struct item_identity *version,
 			 const void *payload, size_t payload_bytes,
 			 uint8_t *out);
 /* The payload is what follows the first ITEM_CHECKSUM_BYTES. -EUCLEAN. */
 NODISCARD int item_value_verify(uint64_t seed,
-				const struct item_version *version,
+				const struct item_identity *version,
 				const void *value, size_t value_bytes);
 
 /*

@@ -15,6 +15,7 @@
 
 #include "base.h"
 #include "failure.h"
+#include "item_format.h"
 #include "scope.h"
 #include "window_format.h"
 
@@ -111,11 +112,6 @@ NODISCARD int index_window_number(struct index *index, uint64_t inode,
 				  uint64_t window, uint64_t *out_window);
 
 /* --- items --- */
-
-enum {
-	ITEM_KEY_BYTES_MAX = 264,
-	ITEM_VALUE_BYTES_MAX = 66 * 1024,
-};
 
 struct item_version {
 	uint32_t line;
