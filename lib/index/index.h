@@ -193,7 +193,7 @@ NODISCARD int index_item_scan(struct index *index, const struct line_path *path,
 			      struct item_cursor *cursor,
 			      struct item_batch *batch);
 
-struct item_key {
+struct item_row_key {
 	uint32_t gen;
 	uint32_t key_bytes;
 	uint8_t key[ITEM_KEY_BYTES_MAX];
@@ -203,7 +203,7 @@ struct item_key {
  * index_windows_of_line. */
 NODISCARD int index_items_of_line(struct index *index, uint32_t line,
 				  uint32_t gen_begin, uint32_t gen_end,
-				  struct item_key *keys, int most,
+				  struct item_row_key *keys, int most,
 				  int64_t *cursor);
 
 struct inode_row {
