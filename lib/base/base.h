@@ -16,10 +16,12 @@ enum base_kind {
 	BASE_KIND_NONE,
 	BASE_KIND_FILE,
 	BASE_KIND_DEVICE,
-	BASE_KIND_DIRECTORY, /* a layer; only in the index */
+	BASE_KIND_DIRECTORY, /* a layer: opened by layers.h */
 };
 
-/* What tells one base from another; kept in the index. */
+/* What tells one base from another; kept in the index. Of a directory: path,
+ * device, inode and, in sample_hash, XXH3-64 of its time of birth (0: not
+ * known); the rest is 0. */
 struct base_fingerprint {
 	enum base_kind kind;
 	char path[4096]; /* absolute, symlinks resolved */
