@@ -20,6 +20,15 @@ enum statement {
 	STATEMENT_WINDOWS_OF_GEN,
 	STATEMENT_WINDOWS_OF_LINE,
 	STATEMENT_WINDOW_NUMBER,
+	STATEMENT_ITEM_FIND,
+	STATEMENT_ITEM_PUT,
+	STATEMENT_ITEM_DELETE,
+	STATEMENT_ITEM_RELABEL,
+	STATEMENT_ITEM_NEXT,
+	STATEMENT_ITEM_PREVIOUS,
+	STATEMENT_ITEM_SCAN,
+	STATEMENT_ITEMS_OF_GEN,
+	STATEMENT_ITEMS_OF_LINE,
 	STATEMENT_INODE_FIND,
 	STATEMENT_INODE_PUT,
 	STATEMENT_INODES_THIN,
@@ -105,6 +114,57 @@ void sql_text(struct index *index, enum statement statement, int column,
 	      char *text, size_t text_bytes, int *rc);
 const void *sql_blob(struct index *index, enum statement statement, int column,
 		     size_t *out_bytes, int *rc);
+
+/* --- versions of rows --- */
+
+/* What a look-up is for. Its statement takes the key, then (line, gen), and
+ * gives line and gen in columns 0 and 1. */
+struct version_key {
+	enum statement statement;
+	uint64_t inode, window;
+	const void *key; /* of an item */
+	size_t key_bytes;
+};
+
+/* The version that a view with this path sees. On success the statement
+ * stands on the row; it is to be ended in any case. -ENOENT. */
+NODISCARD int version_find(struct index *index, const struct line_path *path,
+			   const struct version_key *wanted, uint32_t *out_line,
+			   uint32_t *out_gen) REQUIRES(index->lock);
+
+/* The versions of a line with gen in [gen_begin, gen_end), at most so many.
+ * The statements give gen and the row's id in columns 0 and 1. */
+struct version_walk {
+	enum statement of_gen, of_line;
+	uint32_t line, gen_begin, gen_end;
+	int most;
+};
+
+struct version_place {
+	uint32_t line, gen;
+	int nr; /* how many came before */
+};
+
+/* Reads the row that the statement stands on. */
+typedef int version_reader(struct index *index, enum statement statement,
+			   const struct version_place *place, void *context);
+
+/* Takes the lock. Returns how many; cursor is in and out. */
+NODISCARD int versions_of_line(struct index *index,
+			       const struct version_walk *walk,
+			       version_reader *read, void *context,
+			       int64_t *cursor);
+
+/* --- items --- */
+
+/* A key or value of the row that a statement stands on; borrowed. Bounds are
+ * checked: -EUCLEAN. */
+NODISCARD int item_read_key(struct index *index, enum statement s, int column,
+			    const uint8_t **out_key, size_t *out_key_bytes)
+	REQUIRES(index->lock);
+NODISCARD int item_read_value(struct index *index, enum statement s, int column,
+			      const uint8_t **out_value,
+			      size_t *out_value_bytes) REQUIRES(index->lock);
 
 /* --- connections and their files --- */
 

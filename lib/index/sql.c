@@ -45,6 +45,34 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 	[STATEMENT_WINDOW_NUMBER] =
 		"SELECT window FROM windows WHERE inode = ? AND window >= ? "
 		"ORDER BY window LIMIT 1",
+	[STATEMENT_ITEM_FIND] =
+		"SELECT line, gen, value FROM items WHERE key = ? AND "
+		"(line, gen) <= (?, ?) ORDER BY line DESC, gen DESC LIMIT 1",
+	[STATEMENT_ITEM_PUT] =
+		"INSERT INTO items(key, line, gen, value) VALUES(?, ?, ?, ?) "
+		"ON CONFLICT(key, line, gen) "
+		"DO UPDATE SET value = excluded.value",
+	[STATEMENT_ITEM_DELETE] =
+		"DELETE FROM items WHERE key = ? AND line = ? AND gen = ?",
+	[STATEMENT_ITEM_RELABEL] =
+		"UPDATE items SET line = ?, value = ? WHERE key = ? AND "
+		"line = ? AND gen = ?",
+	[STATEMENT_ITEM_NEXT] =
+		"SELECT line, gen, value FROM items WHERE key = ? AND "
+		"line = ? AND gen >= ? ORDER BY gen LIMIT 1",
+	[STATEMENT_ITEM_PREVIOUS] =
+		"SELECT line, gen, value FROM items WHERE key = ? AND "
+		"line = ? AND gen <= ? ORDER BY gen DESC LIMIT 1",
+	[STATEMENT_ITEM_SCAN] =
+		"SELECT key, line, gen, value FROM items WHERE key >= ? "
+		"ORDER BY key, line, gen",
+	[STATEMENT_ITEMS_OF_GEN] =
+		"SELECT gen, id, key FROM items INDEXED BY items_by_line "
+		"WHERE line = ? AND gen = ? AND id > ? ORDER BY id LIMIT ?",
+	[STATEMENT_ITEMS_OF_LINE] =
+		"SELECT gen, id, key FROM items INDEXED BY items_by_line "
+		"WHERE line = ? AND gen > ? AND gen < ? "
+		"ORDER BY gen, id LIMIT ?",
 	[STATEMENT_INODE_FIND] =
 		"SELECT line, gen, kind, mode, uid, gid, nlink, size_bytes, "
 		"base_visible_bytes, atime_ns, mtime_ns, ctime_ns FROM inodes "

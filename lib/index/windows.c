@@ -1,102 +1,8 @@
-/* Rows of windows and inodes, and the leapfrog that finds the right one. */
+/* Rows of windows and inodes. */
 #include <errno.h>
 #include <string.h>
 
 #include "index_impl.h"
-
-const struct line_limit *line_path_find(const struct line_path *path,
-					uint32_t line)
-{
-	uint32_t low = 0, high = path->count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (path->level[middle].line < line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < path->count && path->level[low].line == line)
-		return &path->level[low];
-	return NULL;
-}
-
-/* The newest level whose line is not newer than this one, or NULL. */
-static const struct line_limit *level_at(const struct line_path *path,
-					 uint32_t line)
-{
-	uint32_t low = 0, high = path->count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (path->level[middle].line <= line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &path->level[low - 1] : NULL;
-}
-
-/* What the leapfrog looks for. */
-struct wanted {
-	enum statement statement;
-	uint64_t inode, window;
-};
-
-static int seek(struct index *index, const struct wanted *wanted,
-		const struct line_limit *limit) REQUIRES(index->lock)
-{
-	int rc;
-
-	if (wanted->statement == STATEMENT_WINDOW_FIND)
-		rc = sql_begin(index, wanted->statement, "iiii", wanted->inode,
-			       wanted->window, (int64_t)limit->line,
-			       (int64_t)limit->gen);
-	else
-		rc = sql_begin(index, wanted->statement, "iii", wanted->inode,
-			       (int64_t)limit->line, (int64_t)limit->gen);
-	return rc < 0 ? rc : sql_step(index, wanted->statement);
-}
-
-/*
- * Two ordered lists, the path's lines and the key's rows: jump to the newest
- * row not newer than the level, then to the newest level not newer than that
- * row, until both agree. On success the statement stands on the row.
- */
-static int leapfrog(struct index *index, const struct line_path *path,
-		    const struct wanted *wanted, uint32_t *out_line,
-		    uint32_t *out_gen) REQUIRES(index->lock)
-{
-	struct line_limit at;
-
-	if (path->count == 0)
-		return -ENOENT;
-	at = path->level[path->count - 1];
-	for (;;) {
-		const struct line_limit *level;
-		int rc = seek(index, wanted, &at);
-		uint32_t line, gen;
-
-		if (rc <= 0)
-			return rc < 0 ? rc : -ENOENT;
-		line = sql_u32(index, wanted->statement, 0, &rc);
-		gen = sql_u32(index, wanted->statement, 1, &rc);
-		if (rc < 0)
-			return rc;
-		level = level_at(path, line);
-		if (!level)
-			return -ENOENT;
-		if (level->line == line && gen <= level->gen) {
-			*out_line = line;
-			*out_gen = gen;
-			return 0;
-		}
-		at = *level;
-		sql_end(index, wanted->statement);
-	}
-}
 
 static int read_row(struct index *index, enum statement statement, int column,
 		    uint8_t *row, size_t *out_row_bytes) REQUIRES(index->lock)
@@ -118,12 +24,14 @@ int index_window_find(struct index *index, const struct line_path *path,
 		      struct window_key *out_key, uint8_t *row,
 		      size_t *out_row_bytes)
 {
-	const struct wanted wanted = { STATEMENT_WINDOW_FIND, inode, window };
+	const struct version_key wanted = { .statement = STATEMENT_WINDOW_FIND,
+					    .inode = inode,
+					    .window = window };
 	uint32_t line = 0, gen = 0;
 	int rc;
 
 	mutex_lock(&index->lock);
-	rc = leapfrog(index, path, &wanted, &line, &gen);
+	rc = version_find(index, path, &wanted, &line, &gen);
 	if (rc == 0)
 		rc = read_row(index, STATEMENT_WINDOW_FIND, 2, row,
 			      out_row_bytes);
@@ -261,74 +169,34 @@ int index_window_scan(struct index *index, struct window_key *cursor,
 	return rc;
 }
 
-/* Reads the rows of a begun statement; moves the cursor behind them. */
-static int read_keys(struct index *index, enum statement s, uint32_t line,
-		     struct window_key *keys, int64_t *cursor)
+static int read_key(struct index *index, enum statement s,
+		    const struct version_place *place, void *keys)
 	REQUIRES(index->lock)
 {
-	int rc = 0, count = 0;
+	struct window_key *key = (struct window_key *)keys + place->nr;
+	int rc = 0;
 
-	while (rc == 0 && (rc = sql_step(index, s)) > 0) {
-		struct window_key *key = &keys[count++];
-
-		rc = 0;
-		key->line = line;
-		key->gen = sql_u32(index, s, 0, &rc);
-		cursor[0] = key->gen;
-		cursor[1] = sql_int(index, s, 1, &rc);
-		key->inode = (uint64_t)sql_int(index, s, 2, &rc);
-		key->window = (uint64_t)sql_int(index, s, 3, &rc);
-	}
-	return rc < 0 ? rc : count;
-}
-
-/*
- * cursor is {gen, row id}: within a generation, rows come as they were
- * first put, which is the order that the B-tree has without sorting. The
- * rest of the cursor's generation has a statement of its own, because
- * SQLite does not seek to a row id in the middle of a range of generations.
- */
-static int windows_of_line_locked(struct index *index, uint32_t line,
-				  uint32_t gen_end, struct window_key *keys,
-				  int most, int64_t *cursor)
-	REQUIRES(index->lock)
-{
-	int count, rc;
-
-	rc = sql_begin(index, STATEMENT_WINDOWS_OF_GEN, "iiii", (int64_t)line,
-		       cursor[0], cursor[1], (int64_t)most);
-	if (rc == 0)
-		rc = read_keys(index, STATEMENT_WINDOWS_OF_GEN, line, keys,
-			       cursor);
-	sql_end(index, STATEMENT_WINDOWS_OF_GEN);
-	if (rc < 0 || rc == most)
-		return rc;
-	count = rc;
-	rc = sql_begin(index, STATEMENT_WINDOWS_OF_LINE, "iiii", (int64_t)line,
-		       cursor[0], (int64_t)gen_end, (int64_t)(most - count));
-	if (rc == 0)
-		rc = read_keys(index, STATEMENT_WINDOWS_OF_LINE, line,
-			       keys + count, cursor);
-	sql_end(index, STATEMENT_WINDOWS_OF_LINE);
-	return rc < 0 ? rc : count + rc;
+	key->line = place->line;
+	key->gen = place->gen;
+	key->inode = (uint64_t)sql_int(index, s, 2, &rc);
+	key->window = (uint64_t)sql_int(index, s, 3, &rc);
+	return rc;
 }
 
 int index_windows_of_line(struct index *index, uint32_t line,
 			  uint32_t gen_begin, uint32_t gen_end,
 			  struct window_key *keys, int most, int64_t *cursor)
 {
-	int rc;
+	const struct version_walk walk = {
+		.of_gen = STATEMENT_WINDOWS_OF_GEN,
+		.of_line = STATEMENT_WINDOWS_OF_LINE,
+		.line = line,
+		.gen_begin = gen_begin,
+		.gen_end = gen_end,
+		.most = most,
+	};
 
-	if (cursor[0] < gen_begin) {
-		cursor[0] = gen_begin;
-		cursor[1] = INT64_MIN;
-	}
-	if (most <= 0 || cursor[0] >= gen_end)
-		return 0;
-	mutex_lock(&index->lock);
-	rc = windows_of_line_locked(index, line, gen_end, keys, most, cursor);
-	mutex_unlock(&index->lock);
-	return rc;
+	return versions_of_line(index, &walk, read_key, keys, cursor);
 }
 
 int index_window_number(struct index *index, uint64_t inode, uint64_t window,
@@ -379,12 +247,13 @@ static int read_inode(struct index *index, struct inode_row *row)
 int index_inode_find(struct index *index, const struct line_path *path,
 		     uint64_t inode, struct inode_row *out_row)
 {
-	const struct wanted wanted = { STATEMENT_INODE_FIND, inode, 0 };
+	const struct version_key wanted = { .statement = STATEMENT_INODE_FIND,
+					    .inode = inode };
 	struct inode_row row = { .inode = inode };
 	int rc;
 
 	mutex_lock(&index->lock);
-	rc = leapfrog(index, path, &wanted, &row.line, &row.gen);
+	rc = version_find(index, path, &wanted, &row.line, &row.gen);
 	if (rc == 0)
 		rc = read_inode(index, &row);
 	sql_end(index, STATEMENT_INODE_FIND);

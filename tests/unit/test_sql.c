@@ -43,6 +43,21 @@ static void test_look_ups_seek_and_never_sort(void **state)
 		  "windows_by_line (line=? AND gen>? AND gen<?)" },
 		{ STATEMENT_WINDOW_NUMBER,
 		  "windows_by_key (inode=? AND window>?)" },
+		{ STATEMENT_ITEM_FIND,
+		  "items_by_key (key=? AND (line,gen)<(?,?))" },
+		{ STATEMENT_ITEM_NEXT,
+		  "items_by_key (key=? AND line=? AND gen>?)" },
+		{ STATEMENT_ITEM_PREVIOUS,
+		  "items_by_key (key=? AND line=? AND gen<?)" },
+		{ STATEMENT_ITEM_DELETE,
+		  "items_by_key (key=? AND line=? AND gen=?)" },
+		{ STATEMENT_ITEM_RELABEL,
+		  "items_by_key (key=? AND line=? AND gen=?)" },
+		{ STATEMENT_ITEM_SCAN, "items_by_key (key>?)" },
+		{ STATEMENT_ITEMS_OF_GEN,
+		  "items_by_line (line=? AND gen=? AND rowid>?)" },
+		{ STATEMENT_ITEMS_OF_LINE,
+		  "items_by_line (line=? AND gen>? AND gen<?)" },
 	};
 	struct world *world = *state;
 	char plan[1024];
