@@ -72,12 +72,12 @@ static inline bool item_value_absent(size_t value_bytes)
 
 /* Returns the value's length; out holds ITEM_CHECKSUM_BYTES more than the
  * payload, which may be there already, at out + ITEM_CHECKSUM_BYTES. */
-size_t item_value_encode(uint64_t seed, const struct item_identity *version,
+size_t item_value_encode(uint64_t seed, const struct item_identity *identity,
 			 const void *payload, size_t payload_bytes,
 			 uint8_t *out);
 /* The payload is what follows the first ITEM_CHECKSUM_BYTES. -EUCLEAN. */
 NODISCARD int item_value_verify(uint64_t seed,
-				const struct item_identity *version,
+				const struct item_identity *identity,
 				const void *value, size_t value_bytes);
 
 /*
