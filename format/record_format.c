@@ -11,6 +11,12 @@
 
 enum { MODE_MAX = 07777 }; /* permission bits only */
 
+enum items_flags {
+	ITEMS_FLAG_MORE = 1,
+	ITEMS_FLAG_CONTINUED = 2,
+	ITEMS_FLAGS_KNOWN = ITEMS_FLAG_MORE | ITEMS_FLAG_CONTINUED,
+};
+
 struct disk_record_block {
 	struct le32 magic;
 	struct le32 segment;
@@ -77,6 +83,13 @@ struct disk_move_source {
 	struct le32 segment;
 	struct le16 block;
 	struct le16 skip;
+};
+
+struct disk_items {
+	struct le32 line;
+	struct le32 gen;
+	struct le32 flags;
+	struct le32 piece_bytes;
 };
 
 /* Files end below 2^63 bytes: so offsets never overflow. */
@@ -207,7 +220,7 @@ int record_decode(const struct record_place *place, const void *bytes,
 				 place_seed(place)))
 		return -EUCLEAN; /* F-14 */
 	if (le16_get(disk.type) < RECORD_TYPE_RAW ||
-	    le16_get(disk.type) > RECORD_TYPE_JUMP)
+	    le16_get(disk.type) > RECORD_TYPE_ITEMS)
 		return -EUCLEAN; /* F-15 */
 	*out_record = (struct record){
 		.lsn = le64_get(disk.lsn),
@@ -517,5 +530,48 @@ int jump_record_decode(const struct record *record, struct location *out_target)
 	out_target->block = le32_get(words[1]);
 	if (!location_valid(*out_target, 1))
 		return -EUCLEAN; /* F-20 */
+	return 0;
+}
+
+size_t items_record_encode(const struct items_record *items, uint8_t *out)
+{
+	struct disk_items disk = {
+		.line = le32_put(items->line),
+		.gen = le32_put(items->gen),
+		.flags = le32_put(
+			(items->more ? ITEMS_FLAG_MORE : 0U) |
+			(items->continued ? ITEMS_FLAG_CONTINUED : 0U)),
+		.piece_bytes = le32_put((uint32_t)items->piece_bytes),
+	};
+
+	memcpy(out, &disk, sizeof(disk));
+	memcpy(out + sizeof(disk), items->piece, items->piece_bytes);
+	return sizeof(disk) + items->piece_bytes;
+}
+
+int items_record_decode(const struct record *record,
+			struct items_record *out_items)
+{
+	struct disk_items disk;
+	uint32_t flags;
+
+	if (record->payload_bytes < sizeof(disk))
+		return -EUCLEAN; /* F-16 */
+	memcpy(&disk, record->payload, sizeof(disk));
+	flags = le32_get(disk.flags);
+	*out_items = (struct items_record){
+		.line = le32_get(disk.line),
+		.gen = le32_get(disk.gen),
+		.more = (flags & ITEMS_FLAG_MORE) != 0,
+		.continued = (flags & ITEMS_FLAG_CONTINUED) != 0,
+		.piece = record->payload + sizeof(disk),
+		.piece_bytes = le32_get(disk.piece_bytes),
+	};
+	if ((flags & ~(uint32_t)ITEMS_FLAGS_KNOWN) != 0 ||
+	    out_items->piece_bytes == 0 ||
+	    out_items->piece_bytes > RECORD_PIECE_BYTES_MAX)
+		return -EUCLEAN; /* F-69 */
+	if (out_items->piece_bytes > record->payload_bytes - sizeof(disk))
+		return -EUCLEAN; /* F-16 */
 	return 0;
 }

@@ -22,8 +22,9 @@ enum record_type {
 	RECORD_TYPE_RESIZE,
 	RECORD_TYPE_ATTRIBUTES,
 	RECORD_TYPE_HISTORY,
-	RECORD_TYPE_MOVE, /* chunk copied by compaction */
-	RECORD_TYPE_JUMP, /* the next record block */
+	RECORD_TYPE_MOVE,  /* chunk copied by compaction */
+	RECORD_TYPE_JUMP,  /* the next record block */
+	RECORD_TYPE_ITEMS, /* a piece of a batch of items */
 };
 
 enum {
@@ -34,6 +35,7 @@ enum {
 			   RECORD_JUMP_BYTES,
 	RECORD_PAYLOAD_BYTES_MAX = RECORD_BYTES_MAX - RECORD_HEADER_BYTES,
 	RECORD_RAW_BLOCKS_MAX = 256,
+	RECORD_PIECE_BYTES_MAX = RECORD_PAYLOAD_BYTES_MAX - 16,
 	CHUNK_BLOCKS_MAX = 16,
 };
 
@@ -130,8 +132,19 @@ struct move_record {
 	} source[CHUNK_BLOCKS_MAX];
 };
 
+/* A piece of a batch; batch_format.h puts it together and looks inside. */
+struct items_record {
+	uint32_t line;
+	uint32_t gen;
+	bool more;	      /* the batch goes on in the next record */
+	bool continued;	      /* it began in the record before, or earlier */
+	const uint8_t *piece; /* decoded: points into the payload */
+	size_t piece_bytes;   /* 1..RECORD_PIECE_BYTES_MAX */
+};
+
 /* Each encoder returns the payload's length; out must hold
- * RECORD_PAYLOAD_BYTES_MAX. Each decoder: -EUCLEAN (F-16 to F-20, F-23). */
+ * RECORD_PAYLOAD_BYTES_MAX. Each decoder: -EUCLEAN (F-16 to F-20, F-23,
+ * F-69). */
 size_t extent_record_encode(const struct extent_record *extent,
 			    enum record_type type, uint8_t *out);
 NODISCARD int extent_record_decode(const struct record *record,
@@ -152,3 +165,6 @@ NODISCARD int move_record_decode(const struct record *record,
 size_t jump_record_encode(struct location target, uint8_t *out);
 NODISCARD int jump_record_decode(const struct record *record,
 				 struct location *out_target);
+size_t items_record_encode(const struct items_record *items, uint8_t *out);
+NODISCARD int items_record_decode(const struct record *record,
+				  struct items_record *out_items);

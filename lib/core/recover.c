@@ -175,6 +175,7 @@ static int apply(void *context, const struct record *record, bool durable)
 	case RECORD_TYPE_MOVE:
 		return apply_move(replay, record, durable);
 	case RECORD_TYPE_JUMP:
+	case RECORD_TYPE_ITEMS:
 		break;
 	}
 	return -EUCLEAN;

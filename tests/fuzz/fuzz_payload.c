@@ -59,6 +59,23 @@ static void history(struct record *record)
 	FUZZ_ASSERT(strcmp(one.note, two.note) == 0);
 }
 
+static void items(struct record *record)
+{
+	struct items_record one, two;
+
+	if (items_record_decode(record, &one) < 0)
+		return;
+	FUZZ_ASSERT(one.piece_bytes <= RECORD_PIECE_BYTES_MAX);
+	record->payload_bytes = items_record_encode(&one, bytes);
+	FUZZ_ASSERT(record->payload_bytes <= sizeof(bytes));
+	record->payload = bytes;
+	FUZZ_ASSERT(items_record_decode(record, &two) == 0);
+	FUZZ_ASSERT(one.line == two.line && one.gen == two.gen);
+	FUZZ_ASSERT(one.more == two.more && one.continued == two.continued);
+	FUZZ_ASSERT(one.piece_bytes == two.piece_bytes);
+	FUZZ_ASSERT(memcmp(one.piece, two.piece, one.piece_bytes) == 0);
+}
+
 static void small(const struct record *record)
 {
 	struct attributes_record attributes;
@@ -87,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 
 	if (len_bytes == 0)
 		return 0;
-	record.type = (enum record_type)(data[0] % RECORD_TYPE_JUMP + 1);
+	record.type = (enum record_type)(data[0] % RECORD_TYPE_ITEMS + 1);
 	record.payload = data + 1;
 	record.payload_bytes = len_bytes - 1;
 	switch (record.type) {
@@ -100,6 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		break;
 	case RECORD_TYPE_HISTORY:
 		history(&record);
+		break;
+	case RECORD_TYPE_ITEMS:
+		items(&record);
 		break;
 	case RECORD_TYPE_ZERO:
 	case RECORD_TYPE_RESIZE:

@@ -90,6 +90,17 @@ static const char *const move_lz4_hex = "0300000000000000 1200000000000000 "
 
 static const char *const jump_hex = "07000000 89000000"; /* segment, block */
 
+static const struct items_record items_example = {
+	.line = 1,
+	.gen = 2,
+	.more = true,
+	.piece = (const uint8_t *)"hello",
+	.piece_bytes = 5,
+};
+static const char *const items_hex =
+	"01000000 02000000 01000000 05000000 " /* line, gen, flags, bytes */
+	"68656c6c6f";			       /* the piece */
+
 static int decode_record(const struct record *record)
 {
 	static union {
@@ -99,6 +110,7 @@ static int decode_record(const struct record *record)
 		struct attributes_record attributes;
 		struct move_record move;
 		struct location target;
+		struct items_record items;
 	} out;
 
 	switch (record->type) {
@@ -115,6 +127,8 @@ static int decode_record(const struct record *record)
 		return move_record_decode(record, &out.move);
 	case RECORD_TYPE_JUMP:
 		return jump_record_decode(record, &out.target);
+	case RECORD_TYPE_ITEMS:
+		return items_record_decode(record, &out.items);
 	case RECORD_TYPE_HISTORY: /* test_history_format.c */
 		break;
 	}
@@ -246,6 +260,30 @@ static void test_jump_payload_is_these_bytes(void **state)
 	assert_memory_equal(&out, &target, sizeof(out));
 }
 
+static void test_items_payload_is_these_bytes(void **state)
+{
+	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
+	struct record record = { .type = RECORD_TYPE_ITEMS,
+				 .payload = payload };
+	struct items_record in = items_example, out;
+
+	(void)state;
+	record.payload_bytes = items_record_encode(&in, payload);
+	hex_assert(payload, record.payload_bytes, items_hex);
+	assert_int_equal(items_record_decode(&record, &out), 0);
+	assert_int_equal(out.line, 1);
+	assert_int_equal(out.gen, 2);
+	assert_true(out.more && !out.continued);
+	assert_int_equal(out.piece_bytes, 5);
+	assert_ptr_equal(out.piece, payload + 16);
+	in.more = false;
+	in.continued = true;
+	record.payload_bytes = items_record_encode(&in, payload);
+	assert_int_equal(payload[8], 2);
+	assert_int_equal(items_record_decode(&record, &out), 0);
+	assert_true(!out.more && out.continued);
+}
+
 static void test_the_largest_payloads_fit_and_come_back(void **state)
 {
 	static struct extent_record in, out;
@@ -293,6 +331,7 @@ static void test_a_payload_cut_short_is_refused(void **state)
 		{ RECORD_TYPE_MOVE, move_hex },
 		{ RECORD_TYPE_MOVE, move_lz4_hex },
 		{ RECORD_TYPE_JUMP, jump_hex },
+		{ RECORD_TYPE_ITEMS, items_hex },
 	};
 	uint8_t payload[256] = { 0 };
 	size_t i, len_bytes, total;
@@ -467,6 +506,25 @@ static void test_a_mode_of_more_than_permissions_is_refused(void **state)
 	TRY_CHANGES(RECORD_TYPE_ATTRIBUTES, attributes_hex, changes);
 }
 
+/* F-69. Offsets: flags 8, bytes 12. */
+static void test_items_out_of_bounds_are_refused(void **state)
+{
+	static const struct change changes[] = {
+		{ 8, 4, 0, 0 },
+		{ 8, 4, 3, 0 },
+		{ 8, 4, 4, -EUCLEAN },
+		{ 8, 4, 0x80000000, -EUCLEAN },
+		{ 12, 4, 0, -EUCLEAN },
+		{ 12, 4, 1, 0 },
+		{ 12, 4, RECORD_PIECE_BYTES_MAX, 0 },
+		{ 12, 4, RECORD_PIECE_BYTES_MAX + 1, -EUCLEAN },
+		{ 12, 4, UINT32_MAX, -EUCLEAN },
+	};
+
+	(void)state;
+	TRY_CHANGES(RECORD_TYPE_ITEMS, items_hex, changes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_attributes_payload_is_these_bytes),
 		cmocka_unit_test(test_move_payloads_are_these_bytes),
 		cmocka_unit_test(test_jump_payload_is_these_bytes),
+		cmocka_unit_test(test_items_payload_is_these_bytes),
 		cmocka_unit_test(test_the_largest_payloads_fit_and_come_back),
 		cmocka_unit_test(test_a_payload_cut_short_is_refused),
 		cmocka_unit_test(test_an_extent_out_of_bounds_is_refused),
@@ -483,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_a_jump_out_of_bounds_is_refused),
 		cmocka_unit_test(
 			test_a_mode_of_more_than_permissions_is_refused),
+		cmocka_unit_test(test_items_out_of_bounds_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
