@@ -131,7 +131,7 @@ struct tree_listing {
 		uint64_t inode;
 		uint32_t kind; /* S_IFMT >> 12 */
 		const char *name;
-	} *entries;
+	} * entries;
 };
 NODISCARD int tree_list(struct tree_node *node,
 			struct tree_listing **out_listing);
