@@ -1,0 +1,119 @@
+/*
+ * The insides of a stack of layers.
+ *
+ * Lock order: dirs_lock, files_lock and changes_lock are leaves. None is
+ * taken under another, and no system call is made under one.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+
+#include "layers.h"
+#include "mutex.h"
+
+/* A directory of one layer that is open (O_PATH). All but fd and node is
+ * guarded by dirs_lock. */
+struct dir_slot {
+	struct base_node *node; /* not held: it takes its slots along */
+	struct dir_slot *next_of_node;
+	struct dir_slot *prev, *next; /* most recently used first */
+	int fd;
+	unsigned users;
+	unsigned layer_nr;
+};
+
+/* What stacks of one store have in common; counted. */
+struct layers_shared {
+	unsigned refs; /* atomic */
+	unsigned open_directories_max, open_files_max;
+
+	struct mutex dirs_lock; /* guards what follows */
+	struct dir_slot *dirs GUARDED_BY(dirs_lock);
+	unsigned dir_count GUARDED_BY(dirs_lock);
+
+	struct mutex files_lock; /* guards what follows */
+	struct base_file *files GUARDED_BY(files_lock);
+	unsigned file_count GUARDED_BY(files_lock);
+
+	struct mutex changes_lock; /* guards what follows */
+	struct layers_changes changes GUARDED_BY(changes_lock);
+};
+
+struct layer {
+	uint32_t id;
+	int fd; /* O_PATH, as long as the stack lives */
+	dev_t device;
+	char *path;
+};
+
+struct layers {
+	unsigned refs; /* atomic */
+	struct layers_shared *shared;
+	size_t count;
+	struct layer layer[];
+};
+
+struct base_node {
+	struct layers *layers;	  /* held by the root */
+	struct base_node *parent; /* held; NULL: the root */
+	unsigned refs;		  /* atomic */
+	uint8_t layer_nr;	  /* that decides */
+	uint8_t kind;		  /* S_IFMT >> 12 */
+	uint8_t mounted_over;
+	char name[];
+};
+
+/* What a node has in front of it if it is a directory. */
+struct base_directory {
+	uint64_t merged;	/* a bit for each layer_nr; a constant */
+	struct dir_slot *slots; /* guarded by dirs_lock */
+	struct base_node node;
+};
+
+static inline struct base_directory *directory_of(struct base_node *node)
+{
+	return (struct base_directory *)(void *)((char *)node -
+						 offsetof(struct base_directory,
+							  node));
+}
+
+static inline bool node_is_directory(const struct base_node *node)
+{
+	return node->kind == S_IFDIR >> 12;
+}
+
+/* openat2 that follows nothing and leaves neither dir_fd nor its mount. */
+NODISCARD int open_beneath(int dir_fd, const char *path, int flags);
+/* Opens a directory that has no symlink in its whole path. known: a store was
+ * made over it, for messages. */
+NODISCARD int layer_open(const char *path, bool known, int *out_fd,
+			 struct failure *failure);
+/* What a fingerprint tells, without the path. */
+NODISCARD int layer_identify(int fd, struct base_fingerprint *out_fingerprint);
+/* 0, or -ESTALE and the reason. */
+NODISCARD int layer_compare(const struct base_fingerprint *expected,
+			    const struct base_fingerprint *found,
+			    struct failure *failure);
+
+/* Notes that the object is not what it was in that layer; -ESTALE. */
+int base_node_changed(struct base_node *node, unsigned layer_nr);
+
+/* An open directory of one layer, O_PATH, that is not closed before put. */
+struct base_dir {
+	int fd;
+	struct dir_slot *slot; /* NULL: a layer's root */
+};
+/* -EXDEV: something is mounted there or on the way: it reads as empty. */
+NODISCARD int base_dir_get(struct base_node *directory, unsigned layer_nr,
+			   struct base_dir *out_dir);
+void base_dir_put(struct base_node *directory, struct base_dir *dir);
+/* Before the node is freed. */
+void base_dir_forget(struct base_node *directory);
+
+/* A name in an open directory of that layer, or with "" the directory. */
+NODISCARD int base_look(const struct layer *layer, int dir_fd, const char *name,
+			struct base_stat *out_stat);
+int64_t base_time_ns(int64_t seconds, int64_t nanoseconds);
+/* Opens the "." of an O_PATH descriptor to list it. */
+NODISCARD int base_open_listing(int dir_fd);
