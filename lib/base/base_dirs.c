@@ -108,6 +108,7 @@ static int way_down(struct base_node *above, struct base_node *node,
 
 	for (at = node; at != above; at = at->parent)
 		count++;
+	assert(count > 0);
 	way = calloc(count, sizeof(struct base_node *));
 	if (!way)
 		return -ENOMEM;

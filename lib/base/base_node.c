@@ -125,11 +125,11 @@ static struct timespec time_of(struct statx_timestamp t)
 	return (struct timespec){ .tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec };
 }
 
+/* out_stat is all zeros. */
 static void from_statx(const struct statx *stx, struct base_stat *out_stat)
 {
 	struct stat *st = &out_stat->stat;
 
-	memset(out_stat, 0, sizeof(*out_stat));
 	st->st_dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
 	st->st_ino = stx->stx_ino;
 	st->st_mode = stx->stx_mode;
@@ -198,6 +198,7 @@ int base_look(const struct layer *layer, int dir_fd, const char *name,
 	bool mounted;
 	int rc = 0;
 
+	memset(out_stat, 0, sizeof(*out_stat));
 	if (statx(dir_fd, name,
 		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
 			  (name[0] ? 0 : AT_EMPTY_PATH),

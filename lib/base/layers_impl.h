@@ -29,15 +29,15 @@ struct layers_shared {
 	unsigned open_directories_max, open_files_max;
 
 	struct mutex dirs_lock; /* guards what follows */
-	struct dir_slot *dirs GUARDED_BY(dirs_lock);
-	unsigned dir_count GUARDED_BY(dirs_lock);
+	struct dir_slot *dirs;
+	unsigned dir_count;
 
 	struct mutex files_lock; /* guards what follows */
-	struct base_file *files GUARDED_BY(files_lock);
-	unsigned file_count GUARDED_BY(files_lock);
+	struct base_file *files;
+	unsigned file_count;
 
 	struct mutex changes_lock; /* guards what follows */
-	struct layers_changes changes GUARDED_BY(changes_lock);
+	struct layers_changes changes;
 };
 
 struct layer {

@@ -13,13 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "layers.h"
 #include "logging.h"
 
-enum { WORLD_LAYERS = 3, WORLD_PATH = 128 };
+enum {
+	WORLD_LAYERS = 3,
+	WORLD_PATH = 128,
+	/* What world_limit allows, of which a stack opens so many. */
+	WORLD_DESCRIPTORS = 256,
+	WORLD_OPEN_MAX = WORLD_DESCRIPTORS / 4,
+};
 
 /* Layers have the ids 1, 2, 3: directories "1", "2", "3", 1 on top. */
 struct layers_world {
@@ -197,6 +204,16 @@ static inline struct base_file *world_file(struct layers_world *world,
 	assert_int_equal(base_file_open(node, &stat, &file), 0);
 	base_node_put(node);
 	return file;
+}
+
+/* So that few files are many, for stacks that are opened from here on. */
+static inline void world_limit(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = WORLD_DESCRIPTORS;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static inline unsigned world_open_descriptors(void)

@@ -4,7 +4,7 @@
 #include "layers_world.h"
 
 enum {
-	DIRECTORIES = 600,
+	DIRECTORIES = 100,
 	DEPTH = 60,
 	NAME_BYTES = 200,
 	THREADS = 4,
@@ -33,6 +33,7 @@ static void test_open_directories_are_bounded(void **state)
 	char name[32];
 	int round, i;
 
+	world_limit();
 	make_directories(world);
 	world_open(world, "1");
 	before = world_open_descriptors();
@@ -47,7 +48,7 @@ static void test_open_directories_are_bounded(void **state)
 			base_node_put(file);
 		}
 		assert_true(world_open_descriptors() <=
-			    before + BASE_OPEN_DIRECTORIES_MAX);
+			    before + WORLD_OPEN_MAX);
 		assert_true(world_open_descriptors() > before);
 	}
 	for (i = 0; i < DIRECTORIES; i++)
@@ -84,6 +85,7 @@ static void test_deeper_than_a_path_can_say_is_reached(void **state)
 
 	memset(name, 'n', NAME_BYTES);
 	assert_true(DEPTH * NAME_BYTES > 2 * PATH_MAX);
+	world_limit();
 	make_directories(world);
 	make_deep(world, name);
 	world_open(world, "1");
@@ -139,6 +141,7 @@ static void test_many_threads_look_up_at_once(void **state)
 	char path[32];
 	int i;
 
+	world_limit();
 	make_directories(world);
 	world_open(world, "1");
 	before = world_open_descriptors();
@@ -151,8 +154,7 @@ static void test_many_threads_look_up_at_once(void **state)
 			pthread_create(&threads[i], NULL, look_up, world), 0);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	assert_true(world_open_descriptors() <=
-		    before + BASE_OPEN_DIRECTORIES_MAX);
+	assert_true(world_open_descriptors() <= before + WORLD_OPEN_MAX);
 	for (i = 0; i < DIRECTORIES / 2; i++)
 		base_node_put(held[i]);
 	assert_int_equal(world_open_descriptors(), before);

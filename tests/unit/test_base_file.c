@@ -3,7 +3,7 @@
 
 #include "layers_world.h"
 
-enum { FILES = 700, THREADS = 4, ROUNDS = 2000 };
+enum { FILES = 150, THREADS = 4, ROUNDS = 2000 };
 
 static void assert_bytes(struct base_file *file, uint64_t offset_bytes,
 			 const char *text, size_t len_bytes)
@@ -200,6 +200,7 @@ static void test_open_files_are_bounded(void **state)
 	char path[32];
 	int round, i;
 
+	world_limit();
 	make_files(world);
 	world_open(world, "1");
 	before = world_open_descriptors();
@@ -211,7 +212,7 @@ static void test_open_files_are_bounded(void **state)
 			assert_bytes(files[i], 0, path, strlen(path));
 		}
 		assert_true(world_open_descriptors() <=
-			    before + BASE_OPEN_FILES_MAX);
+			    before + WORLD_OPEN_MAX);
 		assert_true(world_open_descriptors() > before);
 	}
 	for (i = 0; i < FILES; i++)
@@ -245,6 +246,7 @@ static void test_many_threads_read_at_once(void **state)
 	unsigned before;
 	int i;
 
+	world_limit();
 	make_files(world);
 	world_open(world, "1");
 	before = world_open_descriptors();
@@ -255,7 +257,7 @@ static void test_many_threads_read_at_once(void **state)
 				 0);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	assert_true(world_open_descriptors() <= before + BASE_OPEN_FILES_MAX);
+	assert_true(world_open_descriptors() <= before + WORLD_OPEN_MAX);
 	for (i = 0; i < FILES; i++)
 		base_file_close(files[i]);
 	assert_int_equal(world_open_descriptors(), before);

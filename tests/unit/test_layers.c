@@ -1,6 +1,4 @@
 /* Opening a stack of layers, and what stacks share. */
-#include <sys/resource.h>
-
 #include "layers_world.h"
 
 static int open_spec(struct layers_world *world, const struct layer_spec *specs,
@@ -170,11 +168,10 @@ static void test_stacks_of_a_store_share_bounds_and_changes(void **state)
 
 static void test_bounds_follow_the_limit_of_descriptors(void **state)
 {
-	enum { FILES = 30, LIMIT = 64 };
+	enum { FILES = 70 };
 	struct layers_world *world = *state;
 	struct base_file *files[FILES];
-	struct rlimit before, low;
-	unsigned open_before;
+	unsigned before;
 	char path[32], byte;
 	int i;
 
@@ -182,21 +179,17 @@ static void test_bounds_follow_the_limit_of_descriptors(void **state)
 		snprintf(path, sizeof(path), "1/%d", i);
 		world_write(world, path, "x");
 	}
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	low = before;
-	low.rlim_cur = LIMIT;
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	world_limit();
 	world_open(world, "1");
-	open_before = world_open_descriptors();
+	before = world_open_descriptors();
 	for (i = 0; i < FILES; i++) {
 		snprintf(path, sizeof(path), "%d", i);
 		files[i] = world_file(world, path);
 		assert_int_equal(base_file_read(files[i], 0, &byte, 1), 0);
 	}
-	assert_int_equal(world_open_descriptors(), open_before + LIMIT / 4);
+	assert_int_equal(world_open_descriptors(), before + WORLD_OPEN_MAX);
 	for (i = 0; i < FILES; i++)
 		base_file_close(files[i]);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 int main(void)
