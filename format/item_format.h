@@ -96,6 +96,7 @@ enum {
 enum inode_flags {
 	INODE_FLAG_OPAQUE = 1, /* directory: base's entries are not seen */
 	INODE_FLAG_XATTRS = 2, /* it has xattr items */
+	INODE_FLAG_MAPPED = 4, /* it has, or had, windows */
 };
 
 struct inode_item {

@@ -20,7 +20,7 @@
 #include <utlist.h>
 
 #include "cache.h"
-#include "store_impl.h"
+#include "items.h"
 
 /* Of the index; some ms of work for one checkpoint. */
 enum { SHRINK_PAGES = 256 };
@@ -34,10 +34,9 @@ struct saved_state {
 	struct branch_row *branches;
 	struct snapshot_row *snapshots;
 	size_t line_count, branch_count, snapshot_count;
-	struct pending_inode *inodes;
 	struct space_save space;
 	uint32_t next_line, next_gen, next_snapshot, next_branch;
-	uint64_t next_operation;
+	uint64_t next_operation, next_inode;
 };
 
 static int copy_history(struct store *store, struct saved_state *state)
@@ -77,20 +76,18 @@ static int copy_history(struct store *store, struct saved_state *state)
 	return 0;
 }
 
-static int copy_inodes(struct store *store, struct saved_state *state)
-	REQUIRES(store->order_lock)
+static int take_items(struct store *store) REQUIRES(store->order_lock)
 {
 	struct view *view;
 	int rc = 0;
 
 	DL_FOREACH2(store->views, view, next)
 	{
-		rc = view_keep_inode_locked(store, view);
+		rc = view_keep_inodes_locked(store, view);
 		if (rc < 0)
 			return rc;
 	}
-	/* They stay in the store's list until committed, for look-ups. */
-	state->inodes = store->pending_inodes;
+	items_begin_save_locked(store);
 	return 0;
 }
 
@@ -100,7 +97,7 @@ static int begin_locked(struct store *store, struct saved_state *state)
 	int rc = copy_history(store, state);
 
 	if (rc == 0)
-		rc = copy_inodes(store, state);
+		rc = take_items(store);
 	if (rc == 0)
 		rc = space_map_begin_save(&store->space, &state->space);
 	if (rc < 0)
@@ -114,6 +111,7 @@ static int begin_locked(struct store *store, struct saved_state *state)
 	state->next_snapshot = store->next_snapshot;
 	state->next_branch = store->next_branch;
 	state->next_operation = store->next_operation;
+	state->next_inode = store->next_inode;
 	log_get_position(store->log, &state->position);
 	mutex_lock(&store->map_lock);
 	state->checkpoint_nr = store->checkpoint_nr++;
@@ -185,7 +183,6 @@ static int save_windows(struct store *store, const struct saved_state *state)
 
 static int save_rows(struct store *store, const struct saved_state *state)
 {
-	const struct pending_inode *inode;
 	const struct change *change;
 	size_t i;
 	int rc = 0;
@@ -199,18 +196,8 @@ static int save_rows(struct store *store, const struct saved_state *state)
 		rc = index_branch_put(store->index, &state->branches[i]);
 	for (i = 0; i < state->snapshot_count && rc == 0; i++)
 		rc = index_snapshot_put(store->index, &state->snapshots[i]);
-	for (inode = state->inodes; inode && rc == 0; inode = inode->next) {
-		const struct pending_inode *newer = state->inodes;
-
-		/* Newest first: an older copy of the same row is passed. */
-		while (newer != inode &&
-		       (newer->row.inode != inode->row.inode ||
-			newer->row.line != inode->row.line ||
-			newer->row.gen != inode->row.gen))
-			newer = newer->next;
-		if (newer == inode)
-			rc = index_inode_put(store->index, &inode->row);
-	}
+	if (rc == 0)
+		rc = items_save(store);
 	for (i = 0; i < state->space.count && rc == 0; i++) {
 		const struct segment_space *segment = &state->space.segments[i];
 		struct segment_row row = {
@@ -262,6 +249,7 @@ static int save_meta(struct store *store, const struct saved_state *state)
 		{ "next_snapshot", state->next_snapshot },
 		{ "next_branch", state->next_branch },
 		{ "next_operation", (int64_t)state->next_operation },
+		{ "next_inode", (int64_t)state->next_inode },
 	};
 	size_t i;
 	int rc = meta_put_position(store->index, &state->position);
@@ -275,22 +263,6 @@ static int save_meta(struct store *store, const struct saved_state *state)
 					   state->next_operation - 1,
 					   GRAPH_OPERATIONS_MAX);
 	return rc;
-}
-
-static void forget_inodes(struct store *store, struct saved_state *state)
-{
-	struct pending_inode **link, *inode, *next;
-
-	mutex_lock(&store->order_lock);
-	link = &store->pending_inodes;
-	while (*link && *link != state->inodes)
-		link = &(*link)->next;
-	*link = NULL;
-	mutex_unlock(&store->order_lock);
-	for (inode = state->inodes; inode; inode = next) {
-		next = inode->next;
-		free(inode);
-	}
 }
 
 static void state_fini(struct saved_state *state)
@@ -364,7 +336,7 @@ static void wait_for_writers(struct store *store)
 		if (!head)
 			return;
 		last = head->branch;
-		file_wait_for_writers(&head->image);
+		view_wait_for_writers(head);
 		view_put(head);
 	}
 }
@@ -537,7 +509,7 @@ int checkpoint_run(struct store *store, bool force_backup)
 	store->last_checkpoint_ns = store_monotonic_ns();
 	store->checkpoint_stored_bytes =
 		atomic_load(&store->count.stored_bytes);
-	forget_inodes(store, &state);
+	items_end_save(store);
 	punch_freed(store, &state.space);
 	state_fini(&state);
 	if (force_backup || backup_due(store))

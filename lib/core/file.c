@@ -61,7 +61,7 @@ static uint64_t visible_bytes(struct file *file)
 	uint64_t visible;
 
 	mutex_lock(&store->map_lock);
-	visible = file->row.base_visible_bytes;
+	visible = file->item.base_visible_bytes;
 	mutex_unlock(&store->map_lock);
 	return visible;
 }
@@ -73,7 +73,7 @@ uint64_t file_size(struct file *file)
 	uint64_t size_bytes;
 
 	mutex_lock(&store->map_lock);
-	size_bytes = file->row.size_bytes;
+	size_bytes = file->item.size_bytes;
 	mutex_unlock(&store->map_lock);
 	return size_bytes;
 }
@@ -317,17 +317,17 @@ int file_read(struct file *file, uint64_t offset_bytes, void *data,
 void file_get_info(struct file *file, struct file_info *out_info)
 {
 	struct store *store = file->view->store;
-	const struct inode_row *row = &file->row;
+	const struct inode_item *item = &file->item;
 
 	mutex_lock(&store->map_lock);
 	*out_info = (struct file_info){
-		.size_bytes = row->size_bytes,
-		.mtime_ns = row->mtime_ns,
-		.ctime_ns = row->ctime_ns,
-		.atime_ns = row->atime_ns,
-		.mode = row->mode,
-		.uid = row->uid,
-		.gid = row->gid,
+		.size_bytes = item->size_bytes,
+		.mtime_ns = item->mtime_ns,
+		.ctime_ns = item->ctime_ns,
+		.atime_ns = item->atime_ns,
+		.mode = item->mode & 07777,
+		.uid = item->uid,
+		.gid = item->gid,
 	};
 	mutex_unlock(&store->map_lock);
 	out_info->delta_bytes = file_delta_bytes(file);

@@ -15,7 +15,10 @@
 
 #include "store.h"
 
-enum { ROOT_INODE = 1, IMAGE_INODE = 2 };
+enum { ROOT_INODE = 1, IMAGE_INODE = 2, FIRST_NEW_INODE = 16 };
+
+/* Numbers above are of objects of base: layer << 40 | 40 bits. */
+#define INODE_NEW_END (UINT64_C(1) << 40)
 
 /* The largest image: block numbers stay far below what an int64 offset
  * can name. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cache.h"
 #include "store_impl.h"
@@ -74,6 +75,9 @@ static int change_window(struct file *file, struct window *window,
 		return rc;
 	free_dropped(drop);
 	cache_account(file->view->store, window, bytes);
+	file->item.flags |= INODE_FLAG_MAPPED;
+	file->item.data_blocks += data_slots(slots, slot_count);
+	file->item.data_blocks -= drop->gone_count;
 	drop->branch->row.refer_blocks += data_slots(slots, slot_count);
 	drop->branch->row.refer_blocks -= drop->gone_count;
 	return 0;
@@ -110,17 +114,16 @@ int file_apply_slots_locked(struct file *file, uint64_t number,
 	return rc;
 }
 
-/* The inode's row may belong to a generation that others see. */
-static void own_row(struct file *file) REQUIRES(file->view->store->order_lock)
+/* The item may belong to a generation that others see. */
+static void own_item(struct file *file) REQUIRES(file->view->store->order_lock)
 {
 	struct view *view = file->view;
 	struct branch *branch = graph_branch(&view->store->graph, view->branch);
 
-	if (file->row.line != view->line || file->row.gen <= view->last_point) {
-		file->row.line = view->line;
-		file->row.gen = view->gen;
-	}
-	file->row_dirty = true;
+	if (file->version.line != view->line ||
+	    file->version.gen <= view->last_point)
+		file->version = (struct item_version){ view->line, view->gen };
+	file->dirty = !file->gone;
 	branch->row.changed = true;
 	branch->dirty = true;
 }
@@ -128,9 +131,9 @@ static void own_row(struct file *file) REQUIRES(file->view->store->order_lock)
 void file_touch_locked(struct file *file)
 {
 	mutex_lock(&file->view->store->map_lock);
-	own_row(file);
-	file->row.mtime_ns = store_realtime_ns();
-	file->row.ctime_ns = file->row.mtime_ns;
+	own_item(file);
+	file->item.mtime_ns = store_realtime_ns();
+	file->item.ctime_ns = file->item.mtime_ns;
 	mutex_unlock(&file->view->store->map_lock);
 }
 
@@ -188,7 +191,7 @@ static int zero_window(struct file *file, uint64_t number, unsigned begin,
 {
 	uint64_t first = number * WINDOW_BLOCKS;
 	uint64_t visible =
-		(file->row.base_visible_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
+		(file->item.base_visible_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES;
 	struct slot zero = {
 		.first = (uint16_t)begin,
 		.count = (uint16_t)(end - begin),
@@ -290,14 +293,14 @@ static int cut_slots(struct file *file, uint64_t first_block)
 int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
 {
 	struct store *store = file->view->store;
-	uint64_t old_bytes = file->row.size_bytes;
+	uint64_t old_bytes = file->item.size_bytes;
 	struct branch *branch = graph_branch(&store->graph, file->view->branch);
 
 	file_touch_locked(file);
 	mutex_lock(&store->map_lock);
-	file->row.size_bytes = size_bytes;
-	if (size_bytes < file->row.base_visible_bytes)
-		file->row.base_visible_bytes = size_bytes;
+	file->item.size_bytes = size_bytes;
+	if (size_bytes < file->item.base_visible_bytes)
+		file->item.base_visible_bytes = size_bytes;
 	branch->size_bytes = size_bytes;
 	mutex_unlock(&store->map_lock);
 	if (size_bytes >= old_bytes)
@@ -305,18 +308,35 @@ int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
 	return cut_slots(file, (size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
 }
 
+int file_apply_delete_locked(struct file *file)
+{
+	int rc = 0;
+
+	if (file->item.flags & INODE_FLAG_MAPPED)
+		rc = cut_slots(file, 0);
+	/* Nobody finds it any more; who has it open keeps an empty file. */
+	mutex_lock(&file->view->store->map_lock);
+	file->item.size_bytes = 0;
+	file->item.base_visible_bytes = 0;
+	file->item.nlink = 0;
+	file->dirty = false;
+	file->gone = true;
+	mutex_unlock(&file->view->store->map_lock);
+	return rc;
+}
+
 void file_apply_attributes_locked(struct file *file,
 				  const struct attributes_record *attributes)
 {
-	struct inode_row *row = &file->row;
+	struct inode_item *item = &file->item;
 
 	mutex_lock(&file->view->store->map_lock);
-	own_row(file);
-	row->mode = attributes->mode;
-	row->uid = attributes->uid;
-	row->gid = attributes->gid;
-	row->atime_ns = attributes->atime_ns;
-	row->mtime_ns = attributes->mtime_ns;
-	row->ctime_ns = attributes->ctime_ns;
+	own_item(file);
+	item->mode = (item->mode & S_IFMT) | attributes->mode;
+	item->uid = attributes->uid;
+	item->gid = attributes->gid;
+	item->atime_ns = attributes->atime_ns;
+	item->mtime_ns = attributes->mtime_ns;
+	item->ctime_ns = attributes->ctime_ns;
 	mutex_unlock(&file->view->store->map_lock);
 }

@@ -23,33 +23,9 @@
 
 static pthread_rwlock_t *stripe_of(struct file *file, uint64_t block)
 {
-	return &file->stripes[block / WINDOW_BLOCKS % FILE_STRIPES];
-}
+	uint64_t window = block / WINDOW_BLOCKS + file->inode * 7;
 
-void file_hold_writers(struct file *file)
-{
-	int i;
-
-	for (i = 0; i < FILE_STRIPES; i++)
-		pthread_rwlock_wrlock(&file->stripes[i]);
-}
-
-void file_release_writers(struct file *file)
-{
-	int i;
-
-	for (i = FILE_STRIPES; i-- > 0;)
-		pthread_rwlock_unlock(&file->stripes[i]);
-}
-
-void file_wait_for_writers(struct file *file)
-{
-	int i;
-
-	for (i = 0; i < FILE_STRIPES; i++) {
-		pthread_rwlock_wrlock(&file->stripes[i]);
-		pthread_rwlock_unlock(&file->stripes[i]);
-	}
+	return &file->view->stripes[window % VIEW_STRIPES];
 }
 
 static bool is_zero(const uint8_t *data, size_t len_bytes)
@@ -138,7 +114,7 @@ static bool reads_as_hole(struct file *file, uint64_t first_block,
 	mutex_lock(&store->map_lock);
 	window = cache_find(file->view->cache, file->inode,
 			    first_block / WINDOW_BLOCKS);
-	visible = file->row.base_visible_bytes;
+	visible = file->item.base_visible_bytes;
 	if (!window)
 		empty = false;
 	for (i = window ? window_search(window, from) : 0;
@@ -363,7 +339,7 @@ static int grow(struct file *file, uint64_t size_bytes)
 	int rc = 0;
 
 	mutex_lock(&file->view->store->order_lock);
-	if (size_bytes > file->row.size_bytes)
+	if (size_bytes > file->item.size_bytes)
 		rc = append_resize_locked(file, size_bytes);
 	mutex_unlock(&file->view->store->order_lock);
 	return rc;
@@ -464,7 +440,7 @@ int file_zero(struct file *file, uint64_t offset_bytes, uint64_t len_bytes)
 static int resize_locked(struct file *file, uint64_t size_bytes)
 	REQUIRES(file->view->store->order_lock)
 {
-	if (size_bytes == file->row.size_bytes)
+	if (size_bytes == file->item.size_bytes)
 		return 0;
 	return append_resize_locked(file, size_bytes);
 }
@@ -480,7 +456,7 @@ int file_resize(struct file *file, uint64_t size_bytes)
 	if (size_bytes > FILE_SIZE_BYTES_MAX)
 		return -EFBIG;
 	worker_throttle(store);
-	file_hold_writers(file);
+	view_hold_writers(file->view);
 	if (tail && size_bytes < file_size(file)) /* I3 */
 		rc = merge_block(file, size_bytes / BLOCK_BYTES, tail, NULL,
 				 BLOCK_BYTES - tail);
@@ -489,7 +465,7 @@ int file_resize(struct file *file, uint64_t size_bytes)
 		rc = resize_locked(file, size_bytes);
 		mutex_unlock(&file->view->store->order_lock);
 	}
-	file_release_writers(file);
+	view_release_writers(file->view);
 	return rc;
 }
 

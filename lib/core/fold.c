@@ -117,17 +117,15 @@ static int fold_row(struct reaper *reaper, const struct window_key *key,
 static void relabel_views(struct store *store, uint32_t line, uint32_t child)
 	REQUIRES(store->order_lock)
 {
-	struct pending_inode *pending;
 	struct view *view;
+	struct file *file;
 
 	mutex_lock(&store->map_lock);
 	DL_FOREACH2(store->views, view, next)
-	if (view->image.row.line == line)
-		view->image.row.line = child;
+	for (file = view->files; file; file = file->hh.next)
+		if (file->version.line == line)
+			file->version.line = child;
 	mutex_unlock(&store->map_lock);
-	for (pending = store->pending_inodes; pending; pending = pending->next)
-		if (pending->row.line == line)
-			pending->row.line = child;
 }
 
 static void fold_graph_locked(struct store *store, const struct fold *fold)
@@ -149,25 +147,18 @@ int fold_line(struct reaper *reaper, const struct line_row *row)
 	struct store *store = reaper->store;
 	struct fold fold = { .line = *row };
 	const struct line *child;
-	uint32_t first_point = 0;
 	int rc;
 
 	mutex_lock(&store->order_lock);
 	child = only_child(&store->graph, row->id);
-	if (child) {
+	if (child)
 		fold.child = child->row;
-		first_point = graph_next_point(&store->graph, fold.child.id, 0);
-	}
 	mutex_unlock(&store->order_lock);
 	if (!child)
 		return -EUCLEAN;
 	rc = reap_visit_rows(reaper, row->id, 0, UINT32_MAX, fold_row, &fold);
 	if (rc == 0)
-		rc = index_inodes_cut(store->index, row->id,
-				      fold.child.fork_gen);
-	if (rc == 0)
-		rc = index_inodes_relabel(store->index, row->id, fold.child.id,
-					  first_point);
+		rc = fold_items(store, row->id, &fold.child);
 	fold.child.parent = row->parent;
 	fold.child.fork_gen = row->fork_gen;
 	fold.child.first_gen = row->first_gen;

@@ -71,7 +71,7 @@ static int apply_snapshot(struct store *store, const struct history_record *h)
 	if (!branch || h->gen <= branch->row.gen)
 		return -EUCLEAN;
 	if (branch->head) {
-		rc = view_keep_inode_locked(store, branch->head);
+		rc = view_keep_inodes_locked(store, branch->head);
 		if (rc < 0)
 			return rc;
 	}
@@ -103,7 +103,7 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 	if (!branch || !graph_line(&store->graph, h->from_line))
 		return -EUCLEAN;
 	if (branch->head) {
-		rc = view_keep_inode_locked(store, branch->head);
+		rc = view_keep_inodes_locked(store, branch->head);
 		if (rc < 0)
 			return rc;
 	}
@@ -167,7 +167,7 @@ static int apply_clone(struct store *store, const struct history_record *h)
 		/* The head that it starts at goes on in a generation of its
 		 * own; no snapshot names the one that ends. */
 		if (from->head)
-			rc = view_keep_inode_locked(store, from->head);
+			rc = view_keep_inodes_locked(store, from->head);
 		from->row.gen = h->gen + 1;
 		store->next_gen = h->gen + 2 > store->next_gen ?
 					  h->gen + 2 :

@@ -88,12 +88,12 @@ int history_rollback_undoing(struct store *store, const char *branch,
 		failure_hint(failure, "cowd branch list %s", store->path);
 	if (rc < 0)
 		return rc;
-	file_hold_writers(view_image(view));
+	view_hold_writers(view);
 	mutex_lock(&store->order_lock);
 	rc = rollback_locked(store, branch, snapshot_id, note, undoes, actor,
 			     out_result, &lsn, failure);
 	mutex_unlock(&store->order_lock);
-	file_release_writers(view_image(view));
+	view_release_writers(view);
 	view_put(view);
 	rc = history_finish(store, rc, lsn, branch, "roll back", failure);
 	if (rc == 0 && out_result->kept)

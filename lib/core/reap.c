@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "items.h"
 #include "reap_impl.h"
 
 static int drop_unseen(struct reaper *reaper, const struct window_key *key,
@@ -22,22 +23,17 @@ static int drop_unseen(struct reaper *reaper, const struct window_key *key,
 static int remove_point(struct reaper *reaper, uint32_t line, uint32_t gen)
 {
 	struct store *store = reaper->store;
-	uint32_t before, after, last;
-	bool has_head;
+	uint32_t before, last;
 	int rc;
 
 	mutex_lock(&store->order_lock);
 	last = gen == UINT32_MAX ? gen : gen + 1;
 	before = graph_last_point(&store->graph, line, gen ? gen - 1 : 0);
-	after = graph_next_point(&store->graph, line, gen);
-	has_head = graph_branch_of_line(&store->graph, line) != NULL;
 	mutex_unlock(&store->order_lock);
 	rc = reap_visit_rows(reaper, line, before + 1, last, drop_unseen, NULL);
 	if (rc < 0)
 		return rc;
-	if (after == UINT32_MAX && !has_head)
-		return index_inodes_cut(store->index, line, before);
-	return index_inodes_thin(store->index, line, before + 1, after);
+	return reap_items(store, line, before + 1, last);
 }
 
 static int reap_snapshot(struct reaper *reaper, const struct snapshot_row *row)
@@ -80,7 +76,7 @@ static int drop_line(struct reaper *reaper, const struct line_row *row)
 				 NULL);
 
 	if (rc == 0)
-		rc = index_inodes_cut(store->index, row->id, 0);
+		rc = reap_items(store, row->id, 0, UINT32_MAX);
 	if (rc == 0)
 		rc = index_line_delete(store->index, row->id);
 	if (rc < 0)
@@ -98,13 +94,9 @@ static int drop_line(struct reaper *reaper, const struct line_row *row)
 static bool has_unsaved(struct store *store, uint32_t line, uint32_t gen)
 	REQUIRES(store->order_lock)
 {
-	const struct pending_inode *pending;
 	const struct window *window;
-	bool found = false;
+	bool found = items_unsaved(store, line, gen);
 
-	for (pending = store->pending_inodes; pending && !found;
-	     pending = pending->next)
-		found = pending->row.line == line && pending->row.gen <= gen;
 	mutex_lock(&store->map_lock);
 	for (window = store->dirty; window && !found;
 	     window = window->dirty_next)

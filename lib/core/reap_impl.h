@@ -48,5 +48,12 @@ NODISCARD int reap_visit_rows(struct reaper *reaper, uint32_t line,
 			      uint32_t gen_begin, uint32_t gen_end,
 			      row_visit *visit, void *context);
 
+/* reap_items.c: drops versions of items of a line that nobody sees; gives
+ * what the child sees of the line to it, drops the rest. */
+NODISCARD int reap_items(struct store *store, uint32_t line, uint32_t gen_begin,
+			 uint32_t gen_end);
+NODISCARD int fold_items(struct store *store, uint32_t line,
+			 struct line_row *child);
+
 /* fold.c: the line goes, what its only child sees of it becomes that one's. */
 NODISCARD int fold_line(struct reaper *reaper, const struct line_row *row);

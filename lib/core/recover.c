@@ -3,12 +3,14 @@
  * first time.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "store_impl.h"
+#include "items.h"
 
 struct replay {
 	struct store *store;
+	struct batch batch; /* of pieces, until the last comes */
 	uint8_t data[CHUNK_BLOCKS_MAX * BLOCK_BYTES];
 };
 
@@ -36,22 +38,33 @@ static int verify_blocks(struct replay *replay,
 	return 0;
 }
 
+/* The head that wrote a record. Heads stay open while the log is replayed. */
 static int head_of_line(struct store *store, uint32_t line, uint32_t gen,
-			struct file **out_file) REQUIRES(store->order_lock)
+			struct view **out_view) REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch_of_line(&store->graph, line);
-	struct view *view;
 	int rc;
 
 	if (!branch || branch->row.gen != gen)
 		return -EUCLEAN;
-	rc = view_head_locked(store, branch, &view);
+	rc = view_head_locked(store, branch, out_view);
+	if (rc == 0)
+		(*out_view)->references = 1;
+	return rc;
+}
+
+static int file_of(struct store *store, uint32_t line, uint32_t gen,
+		   uint64_t inode, struct file **out_file)
+	REQUIRES(store->order_lock)
+{
+	struct view *view = NULL;
+	int rc = head_of_line(store, line, gen, &view);
+
 	if (rc < 0)
 		return rc;
-	/* Heads stay open while the log is replayed. */
-	view->references = 1;
-	*out_file = view_image(view);
-	return 0;
+	mutex_assert_held(&view->store->order_lock);
+	rc = file_get_locked(view, inode, out_file);
+	return rc == -ENOENT ? -EUCLEAN : rc;
 }
 
 static int apply_extent(struct replay *replay, const struct record *record,
@@ -65,12 +78,13 @@ static int apply_extent(struct replay *replay, const struct record *record,
 	if (rc == 0 && !durable)
 		rc = verify_blocks(replay, &extent, is_lz4);
 	if (rc == 0)
-		rc = head_of_line(replay->store, extent.line, extent.gen,
-				  &file);
+		rc = file_of(replay->store, extent.line, extent.gen,
+			     extent.inode, &file);
 	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
-	return file_apply_extent_locked(file, &extent, is_lz4);
+	rc = file_apply_extent_locked(file, &extent, is_lz4);
+	return rc < 0 ? rc : file_put_locked(file);
 }
 
 static int apply_zero(struct store *store, const struct record *record)
@@ -81,11 +95,12 @@ static int apply_zero(struct store *store, const struct record *record)
 	int rc = zero_record_decode(record, &zero);
 
 	if (rc == 0)
-		rc = head_of_line(store, zero.line, zero.gen, &file);
+		rc = file_of(store, zero.line, zero.gen, zero.inode, &file);
 	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
-	return file_apply_zero_locked(file, zero.first_block, zero.block_count);
+	rc = file_apply_zero_locked(file, zero.first_block, zero.block_count);
+	return rc < 0 ? rc : file_put_locked(file);
 }
 
 static int apply_resize(struct store *store, const struct record *record)
@@ -96,11 +111,13 @@ static int apply_resize(struct store *store, const struct record *record)
 	int rc = resize_record_decode(record, &resize);
 
 	if (rc == 0)
-		rc = head_of_line(store, resize.line, resize.gen, &file);
+		rc = file_of(store, resize.line, resize.gen, resize.inode,
+			     &file);
 	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
-	return file_apply_resize_locked(file, resize.size_bytes);
+	rc = file_apply_resize_locked(file, resize.size_bytes);
+	return rc < 0 ? rc : file_put_locked(file);
 }
 
 static int apply_attributes(struct store *store, const struct record *record)
@@ -111,13 +128,33 @@ static int apply_attributes(struct store *store, const struct record *record)
 	int rc = attributes_record_decode(record, &attributes);
 
 	if (rc == 0)
-		rc = head_of_line(store, attributes.line, attributes.gen,
-				  &file);
+		rc = file_of(store, attributes.line, attributes.gen,
+			     attributes.inode, &file);
 	if (rc != 0)
 		return rc;
 	mutex_assert_held(&file->view->store->order_lock);
 	file_apply_attributes_locked(file, &attributes);
-	return 0;
+	return file_put_locked(file);
+}
+
+/* One piece of a batch; all of it is applied with the last. */
+static int apply_items(struct replay *replay, const struct record *record)
+	REQUIRES(replay->store->order_lock)
+{
+	struct batch *batch = &replay->batch;
+	struct items_record piece;
+	struct view *view = NULL;
+	int rc = items_record_decode(record, &piece);
+
+	if (rc == 0)
+		rc = batch_add_piece(batch, &piece);
+	if (rc < 0 || batch->goes_on)
+		return rc;
+	rc = head_of_line(replay->store, batch->line, batch->gen, &view);
+	if (rc < 0)
+		return rc;
+	mutex_assert_held(&view->store->order_lock);
+	return items_apply_locked(view, batch);
 }
 
 static int apply_history(struct store *store, const struct record *record)
@@ -160,6 +197,8 @@ static int apply(void *context, const struct record *record, bool durable)
 	mutex_assert_held(&store->order_lock); /* by store_recover() */
 	mutex_assert_held(&replay->store->order_lock);
 	store->replayed_lsn = record->lsn;
+	if (record->type != RECORD_TYPE_ITEMS)
+		batch_reset(&replay->batch); /* its end never came */
 	switch (record->type) {
 	case RECORD_TYPE_RAW:
 	case RECORD_TYPE_LZ4:
@@ -174,8 +213,9 @@ static int apply(void *context, const struct record *record, bool durable)
 		return apply_history(store, record);
 	case RECORD_TYPE_MOVE:
 		return apply_move(replay, record, durable);
-	case RECORD_TYPE_JUMP:
 	case RECORD_TYPE_ITEMS:
+		return apply_items(replay, record);
+	case RECORD_TYPE_JUMP:
 		break;
 	}
 	return -EUCLEAN;
@@ -188,7 +228,7 @@ static int close_heads_locked(struct store *store) REQUIRES(store->order_lock)
 	int rc = 0;
 
 	while (store->views && rc == 0) {
-		rc = view_keep_inode_locked(store, store->views);
+		rc = view_keep_inodes_locked(store, store->views);
 		if (rc == 0)
 			view_free_locked(store, store->views);
 	}
@@ -225,11 +265,17 @@ int store_recover(struct store *store, bool was_clean, struct failure *failure)
 		return failure_errno(failure, -ENOMEM, store->path,
 				     "can't replay the log");
 	replay->store = store;
+	replay->batch.bytes = malloc(BATCH_BYTES_MAX);
+	replay->batch.capacity_bytes = BATCH_BYTES_MAX;
+	if (!replay->batch.bytes)
+		return failure_errno(failure, -ENOMEM, store->path,
+				     "can't replay the log");
 	mutex_lock(&store->order_lock);
 	rc = log_replay(store->log, apply, replay, &result);
 	if (rc == 0)
 		rc = close_heads_locked(store);
 	mutex_unlock(&store->order_lock);
+	free(replay->batch.bytes);
 	if (rc < 0)
 		return explain(store, rc, &result, failure);
 	was_clean = was_clean && result.records == 0 && !result.cut;

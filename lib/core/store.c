@@ -379,6 +379,7 @@ static struct store *store_new(void)
 	mutex_init(&store->chunk_lock);
 	mutex_init(&store->maintenance_lock);
 	mutex_init(&store->worker_lock);
+	mutex_init(&store->item_lock);
 	pthread_cond_init(&store->worker_wake, NULL);
 	pthread_cond_init(&store->worker_done, NULL);
 	space_map_init(&store->space);
@@ -389,8 +390,6 @@ static struct store *store_new(void)
 
 static void store_free(struct store *store)
 {
-	struct pending_inode *inode;
-
 	if (!store)
 		return;
 	mutex_lock(&store->order_lock);
@@ -401,10 +400,8 @@ static void store_free(struct store *store)
 	while (store->caches)
 		cache_free(store, store->caches);
 	mutex_unlock(&store->map_lock);
-	while ((inode = store->pending_inodes) != NULL) {
-		store->pending_inodes = inode->next;
-		free(inode);
-	}
+	item_table_fini(&store->items);
+	item_table_fini(&store->saving_items);
 	chunk_cache_drop(store);
 	change_queue_free(&store->changes);
 	graph_fini(&store->graph);

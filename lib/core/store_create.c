@@ -41,39 +41,68 @@ static int put_segment(struct index *index)
 	return index_segment_put(index, &row);
 }
 
-static int put_inodes(struct index *index, const struct base *base,
-		      uint64_t size_bytes)
+static int put_item(struct index *index, uint64_t seed,
+		    const struct item_key *key, const void *payload,
+		    size_t payload_bytes)
+{
+	const struct item_version version = { 1, 1 };
+	uint8_t bytes[ITEM_KEY_BYTES_MAX], value[1024];
+	struct item_identity identity = { bytes, item_key_encode(key, bytes),
+					  version.line, version.gen };
+
+	return index_item_put(index, bytes, identity.key_bytes, &version, value,
+			      item_value_encode(seed, &identity, payload,
+						payload_bytes, value));
+}
+
+static int put_inode(struct index *index, uint64_t seed, uint64_t inode,
+		     const struct inode_item *item)
+{
+	const struct item_key key = { .inode = inode, .type = ITEM_TYPE_INODE };
+	uint8_t payload[INODE_ITEM_BYTES];
+
+	return put_item(index, seed, &key, payload,
+			inode_item_encode(item, payload));
+}
+
+/* An image store is a tree with one file. */
+static int put_image(struct index *index, uint64_t seed,
+		     const struct base *base, uint64_t size_bytes)
 {
 	int64_t now = store_realtime_ns();
 	uint64_t base_bytes = base ? base_fingerprint(base)->size_bytes : 0;
-	struct inode_row root = {
+	const struct item_key key = {
 		.inode = ROOT_INODE,
-		.line = 1,
-		.gen = 1,
-		.kind = S_IFDIR >> 12,
-		.mode = 0755,
+		.type = ITEM_TYPE_DIRENT,
+		.name = "image",
+		.name_bytes = 5,
+	};
+	const struct dirent_item dirent = { IMAGE_INODE, S_IFREG >> 12 };
+	struct inode_item item = {
+		.mode = S_IFDIR | 0755,
 		.uid = geteuid(),
 		.gid = getegid(),
 		.nlink = 2,
 		.atime_ns = now,
 		.mtime_ns = now,
 		.ctime_ns = now,
+		.btime_ns = now,
+		.parent = ROOT_INODE,
 	};
-	struct inode_row image = root;
-	int rc = index_inode_put(index, &root);
+	uint8_t payload[DIRENT_ITEM_BYTES];
+	int rc = put_inode(index, seed, ROOT_INODE, &item);
 
-	image.inode = IMAGE_INODE;
-	image.kind = S_IFREG >> 12;
-	image.mode = 0600;
-	image.nlink = 1;
-	image.size_bytes = size_bytes;
-	image.base_visible_bytes = base_bytes < size_bytes ? base_bytes :
-							     size_bytes;
+	item.mode = S_IFREG | 0600;
+	item.nlink = 1;
+	item.size_bytes = size_bytes;
+	item.base_visible_bytes = base_bytes < size_bytes ? base_bytes :
+							    size_bytes;
+	item.parent = 0;
 	if (rc == 0)
-		rc = index_inode_put(index, &image);
+		rc = put_inode(index, seed, IMAGE_INODE, &item);
 	if (rc == 0)
-		rc = index_dirent_put(index, ROOT_INODE, "image", 1, 1,
-				      IMAGE_INODE, image.kind);
+		rc = put_item(index, seed, &key, payload,
+			      dirent_item_encode(&dirent, payload));
 	return rc;
 }
 
@@ -100,6 +129,8 @@ static int put_history(struct index *index, const char *branch_name)
 		rc = index_meta_put(index, "next_snapshot", 1);
 	if (rc == 0)
 		rc = index_meta_put(index, "next_operation", 1);
+	if (rc == 0)
+		rc = index_meta_put(index, "next_inode", FIRST_NEW_INODE);
 	return rc;
 }
 
@@ -122,7 +153,7 @@ static int fill_index(struct index *index, const struct log_params *log,
 	if (rc == 0 && base)
 		rc = index_base_put(index, 0, "", base_fingerprint(base));
 	if (rc == 0)
-		rc = put_inodes(index, base, size_bytes);
+		rc = put_image(index, log->seed, base, size_bytes);
 	if (rc == 0)
 		rc = put_history(index, branch);
 	if (rc == 0)

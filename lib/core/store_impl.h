@@ -1,8 +1,9 @@
 /*
  * The store's insides, shared by lib/core only.
  *
- * Lock order: file stripes -> order_lock -> map_lock -> the log's and the
- * index's own locks -> space_lock. No SQL and no file I/O under map_lock.
+ * Lock order: a view's stripes -> order_lock -> map_lock -> the log's and the
+ * index's own locks -> space_lock, item_lock. No SQL and no file I/O under
+ * map_lock.
  */
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "history.h"
 #include "history_format.h"
 #include "index.h"
+#include "item_table.h"
 #include "log.h"
 #include "logging.h"
 #include "mutex.h"
@@ -27,7 +29,7 @@
 enum {
 	LOAD_SEQUENCES = 1024,
 	/* A resize takes all; ThreadSanitizer knows 64 locks of a thread. */
-	FILE_STRIPES = 32,
+	VIEW_STRIPES = 32,
 	CHUNK_CACHE_ENTRIES = 16,
 };
 
@@ -39,19 +41,17 @@ struct chunk_cache_entry {
 	uint8_t *data;
 };
 
-/* A row of an inode that only the next checkpoint saves. */
-struct pending_inode {
-	struct inode_row row;
-	uint64_t checkpoint_nr;
-	struct pending_inode *next;
-};
-
+/* An inode that somebody uses; one for each in a view. */
 struct file {
 	struct view *view;
 	uint64_t inode;
-	struct inode_row row; /* under map_lock; written under both locks */
-	bool row_dirty;
-	pthread_rwlock_t stripes[FILE_STRIPES];
+	unsigned references; /* order_lock */
+	/* Under map_lock; written under both locks. */
+	struct inode_item item;
+	struct item_version version;
+	bool dirty;	   /* the item differs from its version */
+	bool gone;	   /* the item became absent */
+	UT_hash_handle hh; /* of view->files */
 };
 
 struct view {
@@ -68,7 +68,10 @@ struct view {
 	uint32_t last_kept;
 	struct line_path *path; /* map_lock to take a reference */
 	struct window_cache *cache;
-	struct file image;
+	struct file *files; /* order_lock */
+	struct file *image; /* of an image store */
+	/* A block of a file between reading, merging and its record. */
+	pthread_rwlock_t stripes[VIEW_STRIPES];
 	struct view *previous, *next; /* of the store */
 };
 
@@ -85,8 +88,8 @@ struct store {
 	struct mutex order_lock; /* log order: whoever appends and applies */
 	struct graph graph;
 	struct view *views;
-	struct pending_inode *pending_inodes;
 	uint32_t next_line, next_gen, next_snapshot, next_branch;
+	uint64_t next_inode;
 	uint64_t next_operation;
 	uint64_t checkpoint_nr; /* of the state being built now */
 	struct change_queue changes;
@@ -98,6 +101,10 @@ struct store {
 	struct window *lru, *dirty;
 	uint64_t cache_used_bytes, dirty_bytes;
 	uint32_t load_sequence[LOAD_SEQUENCES];
+
+	struct mutex item_lock; /* the tables of items */
+	struct item_table items, saving_items;
+	uint64_t saves_ended;
 
 	struct space_map space;
 
@@ -171,12 +178,14 @@ NODISCARD int view_repoint_locked(struct store *store, struct view *view,
 /* After every change of the graph: what others see of every open head. */
 void view_points_locked(struct store *store) REQUIRES(store->order_lock);
 void view_paths_locked(struct store *store) REQUIRES(store->order_lock);
-/* Keeps the head's unsaved inode row for those who see the generation that
+/* Keeps the head's unsaved inode rows for those who see the generation that
  * ends now. */
-NODISCARD int view_keep_inode_locked(struct store *store, struct view *view)
+NODISCARD int view_keep_inodes_locked(struct store *store, struct view *view)
 	REQUIRES(store->order_lock);
+/* -ENOENT. Not of one that is in use. */
 NODISCARD int view_inode_find(struct store *store, const struct line_path *path,
-			      uint64_t inode, struct inode_row *out_row);
+			      uint64_t inode, struct inode_item *out_item,
+			      struct item_version *out_version);
 struct line_path *line_path_get(struct line_path *path);
 void line_path_put(struct line_path *path);
 /* Size of the image at the branch's head. */
@@ -184,6 +193,16 @@ uint64_t branch_size_locked(struct store *store, struct branch *branch)
 	REQUIRES(store->order_lock);
 void view_free_locked(struct store *store, struct view *view)
 	REQUIRES(store->order_lock);
+
+/* view_files.c: the inodes of a view that are in use. */
+NODISCARD int file_get_locked(struct view *view, uint64_t inode,
+			      struct file **out_file)
+	REQUIRES(view->store->order_lock);
+/* Fails only if there is no memory to keep its unsaved row: then it stays. */
+NODISCARD int file_put_locked(struct file *file)
+	REQUIRES(file->view->store->order_lock);
+void view_init_stripes(struct view *view);
+void view_fini_stripes(struct view *view);
 
 /* file_map.c: applying records to a head, in log order. */
 struct slot_change {
@@ -213,6 +232,9 @@ void file_apply_attributes_locked(struct file *file,
  * view or another. -ENOENT. */
 NODISCARD int file_next_window(struct file *file, uint64_t number,
 			       uint64_t *out_number);
+/* Gives back what the store has of the file, whose item becomes absent. */
+NODISCARD int file_apply_delete_locked(struct file *file)
+	REQUIRES(file->view->store->order_lock);
 void file_touch_locked(struct file *file)
 	REQUIRES(file->view->store->order_lock);
 
@@ -272,10 +294,10 @@ NODISCARD int chunk_read_block(struct store *store, const struct slot *slot,
 void chunk_cache_drop(struct store *store);
 
 /* Waits for the writes that run and keeps others out; before order_lock. */
-void file_hold_writers(struct file *file);
-void file_release_writers(struct file *file);
+void view_hold_writers(struct view *view);
+void view_release_writers(struct view *view);
 /* Returns when every write that runs now has its record. */
-void file_wait_for_writers(struct file *file);
+void view_wait_for_writers(struct view *view);
 
 /* One whole block of the file as it reads now. */
 NODISCARD int file_read_block(struct file *file, uint64_t block, uint8_t *data);

@@ -130,7 +130,8 @@ static int get_u32(struct store *store, const char *key, uint32_t *out)
 int store_load_meta(struct store *store, struct log_position *position,
 		    bool *out_clean)
 {
-	int64_t seed = 0, lsn = 0, operation = 0, clean = 0, backup = 0;
+	int64_t seed = 0, lsn = 0, operation = 0, inode = 0, clean = 0,
+		backup = 0;
 	const struct {
 		const char *key;
 		uint32_t *value;
@@ -156,6 +157,8 @@ int store_load_meta(struct store *store, struct log_position *position,
 		rc = index_meta_get(store->index, "log_next_lsn", &lsn);
 	if (rc == 0)
 		rc = index_meta_get(store->index, "next_operation", &operation);
+	if (rc == 0)
+		rc = index_meta_get(store->index, "next_inode", &inode);
 	for (i = 0; i < sizeof(values) / sizeof(values[0]) && rc == 0; i++)
 		rc = get_u32(store, values[i].key, values[i].value);
 	if (rc < 0)
@@ -171,10 +174,12 @@ int store_load_meta(struct store *store, struct log_position *position,
 	    position->offset < RECORD_BLOCK_HEADER_BYTES ||
 	    position->offset > FORMAT_BLOCK_BYTES ||
 	    position->tail_segment < position->segment ||
-	    position->tail_block > SEGMENT_BLOCKS || lsn < 1)
+	    position->tail_block > SEGMENT_BLOCKS || lsn < 1 ||
+	    inode < FIRST_NEW_INODE || inode >= (int64_t)INODE_NEW_END)
 		return -EUCLEAN;
 	store->seed = (uint64_t)seed;
 	store->next_operation = (uint64_t)operation;
+	store->next_inode = (uint64_t)inode;
 	position->next_lsn = (uint64_t)lsn;
 	store->checkpoint_lsn = position->next_lsn - 1;
 	store->backup_lsn = (uint64_t)backup;

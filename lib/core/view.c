@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "cache.h"
-#include "store_impl.h"
+#include "items.h"
 
 struct line_path *line_path_get(struct line_path *path)
 {
@@ -21,95 +21,28 @@ void line_path_put(struct line_path *path)
 		free(path);
 }
 
-static bool newer(const struct inode_row *a, const struct inode_row *b)
-{
-	return a->line > b->line || (a->line == b->line && a->gen > b->gen);
-}
-
-/* The newest row that waits for the checkpoint; of copies of one row the
- * list has the latest first. */
-static const struct inode_row *find_pending(const struct store *store,
-					    const struct line_path *path,
-					    uint64_t inode)
-{
-	const struct pending_inode *pending;
-	const struct inode_row *best = NULL;
-	const struct line_limit *level;
-	const struct view *view;
-
-	DL_FOREACH2(store->views, view, next)
-	{
-		const struct inode_row *live = &view->image.row;
-
-		level = line_path_find(path, live->line);
-		if (view->image.row_dirty && level && live->inode == inode &&
-		    live->gen <= level->gen && (!best || newer(live, best)))
-			best = live;
-	}
-	for (pending = store->pending_inodes; pending;
-	     pending = pending->next) {
-		level = line_path_find(path, pending->row.line);
-		if (level && pending->row.inode == inode &&
-		    pending->row.gen <= level->gen &&
-		    (!best || newer(&pending->row, best)))
-			best = &pending->row;
-	}
-	return best;
-}
-
-/* The inode's row as the path sees it: unsaved, waiting, or in the index. */
 int view_inode_find(struct store *store, const struct line_path *path,
-		    uint64_t inode, struct inode_row *out_row)
+		    uint64_t inode, struct inode_item *out_item,
+		    struct item_version *out_version)
 {
-	const struct inode_row *pending = find_pending(store, path, inode);
-	struct inode_row row;
-	int rc = index_inode_find(store->index, path, inode, &row);
+	AUTO_FREE struct item_copy *copy = NULL;
+	uint8_t key[ITEM_PREFIX_BYTES];
+	int rc;
 
-	if (rc < 0 && (rc != -ENOENT || !pending))
-		return rc;
-	if (rc < 0 || (pending && !newer(&row, pending)))
-		row = *pending;
-	*out_row = row;
-	return 0;
-}
-
-int view_keep_inode_locked(struct store *store, struct view *view)
-{
-	struct pending_inode *pending;
-
-	if (!view->image.row_dirty)
-		return 0;
-	pending = calloc(1, sizeof(*pending));
-	if (!pending)
-		return -ENOMEM;
-	pending->row = view->image.row;
-	pending->checkpoint_nr = store->checkpoint_nr;
-	pending->next = store->pending_inodes;
-	store->pending_inodes = pending;
-	view->image.row_dirty = false;
-	return 0;
-}
-
-static void file_init(struct file *file, struct view *view)
-{
-	pthread_rwlockattr_t attributes;
-	int i;
-
-	file->view = view;
-	file->inode = IMAGE_INODE;
-	pthread_rwlockattr_init(&attributes);
-	/* Else a stream of writes could keep a rollback out for ever. */
-	pthread_rwlockattr_setkind_np(
-		&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	for (i = 0; i < FILE_STRIPES; i++)
-		pthread_rwlock_init(&file->stripes[i], &attributes);
-	pthread_rwlockattr_destroy(&attributes);
+	item_key_prefix(inode, ITEM_TYPE_INODE, key);
+	rc = items_find(store, path, key, sizeof(key), &copy);
+	if (rc == 0)
+		rc = inode_item_decode(copy->payload, copy->payload_bytes,
+				       out_item);
+	if (rc == 0)
+		*out_version = copy->version;
+	return rc;
 }
 
 void view_free_locked(struct store *store, struct view *view)
 {
 	struct branch *branch = graph_branch(&store->graph, view->branch);
-	int i;
+	struct file *file, *next;
 
 	if (view->is_head && branch && branch->head == view)
 		branch->head = NULL;
@@ -118,8 +51,12 @@ void view_free_locked(struct store *store, struct view *view)
 		cache_retire(store, view->cache);
 	mutex_unlock(&store->map_lock);
 	DL_DELETE2(store->views, view, previous, next);
-	for (i = 0; i < FILE_STRIPES; i++)
-		pthread_rwlock_destroy(&view->image.stripes[i]);
+	HASH_ITER(hh, view->files, file, next)
+	{
+		HASH_DEL(view->files, file);
+		free(file);
+	}
+	view_fini_stripes(view);
 	line_path_put(view->path);
 	free(view);
 }
@@ -135,9 +72,13 @@ static int view_new_locked(struct store *store, uint32_t line, uint32_t gen,
 		return -ENOMEM;
 	view->store = store;
 	view->is_head = is_head;
-	file_init(&view->image, view);
+	view_init_stripes(view);
 	DL_APPEND2(store->views, view, previous, next);
 	rc = view_repoint_locked(store, view, line, gen);
+	if (rc == 0)
+		rc = file_get_locked(view, IMAGE_INODE, &view->image);
+	if (rc == -ENOENT)
+		rc = -EUCLEAN;
 	if (rc < 0) {
 		view_free_locked(store, view);
 		return rc;
@@ -194,12 +135,14 @@ int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
 	struct line_path *path = graph_path(&store->graph, line,
 					    view->is_head ? UINT32_MAX : gen);
 	struct window_cache *cache;
-	struct inode_row row;
-	int rc;
+	struct item_version version = { 0 };
+	struct inode_item item = { 0 };
+	int rc = 0;
 
 	if (!path)
 		return -ENOMEM;
-	rc = view_inode_find(store, path, view->image.inode, &row);
+	if (view->image)
+		rc = view_inode_find(store, path, IMAGE_INODE, &item, &version);
 	if (rc < 0) {
 		line_path_put(path);
 		return rc == -ENOENT ? -EUCLEAN : rc;
@@ -217,8 +160,11 @@ int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
 	view->path = path;
 	view->line = line;
 	view->gen = gen;
-	view->image.row = row;
-	view->image.row_dirty = false;
+	if (view->image) {
+		view->image->item = item;
+		view->image->version = version;
+		view->image->dirty = false;
+	}
 	find_points(view);
 	mutex_unlock(&store->map_lock);
 	return 0;
@@ -312,7 +258,7 @@ static void put_locked(struct store *store, struct view *view)
 	snapshot = graph_snapshot(&store->graph, view->snapshot);
 	if (snapshot)
 		snapshot->pin_count--;
-	if (view->is_head && view_keep_inode_locked(store, view) < 0)
+	if (view->is_head && view_keep_inodes_locked(store, view) < 0)
 		return; /* no memory: keep the view, the row is in it */
 	view_free_locked(store, view);
 }
@@ -328,22 +274,24 @@ void view_put(struct view *view)
 
 struct file *view_image(struct view *view)
 {
-	return &view->image;
+	return view->image;
 }
 
 uint64_t branch_size_locked(struct store *store, struct branch *branch)
 {
+	struct item_version version;
+	struct inode_item item;
 	struct line_path *path;
-	struct inode_row row;
 
 	if (branch->head)
-		return branch->head->image.row.size_bytes;
+		return branch->head->image->item.size_bytes;
 	if (branch->size_bytes != BRANCH_SIZE_UNKNOWN)
 		return branch->size_bytes;
 	path = graph_path(&store->graph, branch->row.line, UINT32_MAX);
-	if (!path || view_inode_find(store, path, IMAGE_INODE, &row) < 0)
-		row.size_bytes = 0;
+	if (!path ||
+	    view_inode_find(store, path, IMAGE_INODE, &item, &version) < 0)
+		item.size_bytes = 0;
 	line_path_put(path);
-	branch->size_bytes = row.size_bytes;
-	return row.size_bytes;
+	branch->size_bytes = item.size_bytes;
+	return item.size_bytes;
 }

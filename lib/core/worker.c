@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#include "store_impl.h"
+#include "items.h"
 
 enum {
 	WORKER_TICK_MS = 200,
@@ -23,7 +23,7 @@ static uint64_t unsaved_bytes(struct store *store)
 	mutex_lock(&store->map_lock);
 	bytes = store->dirty_bytes;
 	mutex_unlock(&store->map_lock);
-	return bytes;
+	return bytes + items_memory_bytes(store);
 }
 
 /* Who discards wants the space back, sooner than checkpoints need be. */

@@ -266,7 +266,7 @@ static void test_an_inode_out_of_bounds_is_refused(void **state)
 		{ 80, 8, ITEM_INODE_MAX, 0 },
 		{ 80, 8, ITEM_INODE_MAX + 1, -EUCLEAN },
 		{ 88, 4, 0, 0 },
-		{ 88, 4, 4, -EUCLEAN },
+		{ 88, 4, 8, -EUCLEAN },
 		{ 88, 4, 0x80000001, -EUCLEAN },
 		{ 92, 4, 1, 0 }, /* reserved: passed over */
 	};
