@@ -424,6 +424,31 @@ static void test_mount_that_comes_later_is_not_entered(void **state)
 	umount2(path, MNT_DETACH);
 }
 
+/* What needs it says so; the rest works. */
+static void test_daemon_without_proc_reads_data(void **state)
+{
+	struct layers_world *world = *state;
+	struct base_file *file;
+	struct base_node *node;
+	struct base_stat stat;
+	char bytes[4];
+	size_t value_bytes;
+
+	make_mounts_private(world);
+	world_write(world, "1/f", "data");
+	world_open(world, "1");
+	assert_int_equal(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+	file = world_file(world, "f");
+	assert_int_equal(base_file_read(file, 0, bytes, 4), 0);
+	assert_memory_equal(bytes, "data", 4);
+	base_file_close(file);
+	node = world_node(world, "f", &stat);
+	assert_int_equal(base_list_xattr(node, NULL, 0, &value_bytes),
+			 -ENOTSUP);
+	base_node_put(node);
+	assert_int_equal(umount("/proc"), 0);
+}
+
 struct attack {
 	struct layers_world *world;
 	int done; /* atomic */
@@ -518,6 +543,7 @@ int main(void)
 		WORLD_TEST(test_daemon_without_permission_is_told),
 		WORLD_TEST(test_renames_in_a_loop_never_lead_outside),
 		WORLD_TEST(test_mounts_read_as_empty),
+		WORLD_TEST(test_daemon_without_proc_reads_data),
 		WORLD_TEST(test_mount_that_comes_later_is_not_entered),
 	};
 

@@ -1,6 +1,36 @@
 /* Opening a stack of layers, and what stacks share. */
 #include "layers_world.h"
 
+/* Counts down to the allocation that fails; negative: none does. */
+static int allocations_left = -1;
+
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_malloc(size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+
+static bool allocation_fails(void)
+{
+	return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return allocation_fails() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+	return allocation_fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+	return allocation_fails() ? NULL : __real_realloc(memory, bytes);
+}
+
 static int open_spec(struct layers_world *world, const struct layer_spec *specs,
 		     size_t count)
 {
@@ -192,6 +222,94 @@ static void test_bounds_follow_the_limit_of_descriptors(void **state)
 		base_file_close(files[i]);
 }
 
+static int visit_nothing(void *context, const char *name, uint64_t inode,
+			 uint32_t kind)
+{
+	(void)context, (void)name, (void)inode, (void)kind;
+	return 0;
+}
+
+/* Ends at the first failure; all that was made is given back. */
+static int use_all(const struct layer_spec *specs)
+{
+	struct base_node *top = NULL, *directory = NULL, *node = NULL;
+	struct layers *layers = NULL;
+	struct base_file *file = NULL;
+	struct base_stat stat;
+	char byte;
+	int rc = layers_open(specs, 2, &layers, NULL);
+
+	if (rc == 0)
+		rc = base_root(layers, &top, &stat);
+	if (rc == 0)
+		rc = base_lookup(top, "d", &directory, &stat);
+	if (rc == 0)
+		rc = base_list(directory, visit_nothing, NULL);
+	if (rc == 0)
+		rc = base_lookup(directory, "f", &node, &stat);
+	if (rc == 0)
+		rc = base_file_open(node, &stat, &file);
+	if (rc == 0)
+		rc = base_file_read(file, 0, &byte, 1);
+	base_file_close(file);
+	base_node_put(node);
+	base_node_put(directory);
+	base_node_put(top);
+	layers_put(layers);
+	return rc;
+}
+
+static void test_any_allocation_may_fail(void **state)
+{
+	struct layers_world *world = *state;
+	char paths[2][WORLD_PATH];
+	struct layer_spec specs[2] = { { .id = 1, .path = paths[0] },
+				       { .id = 2, .path = paths[1] } };
+	unsigned before = world_open_descriptors();
+	int nr = 0;
+	int rc;
+
+	snprintf(paths[0], WORLD_PATH, "%s/1", world->root);
+	snprintf(paths[1], WORLD_PATH, "%s/2", world->root);
+	world_mkdir(world, "1/d");
+	world_mkdir(world, "2/d");
+	world_write(world, "1/d/f", "x");
+	do {
+		allocations_left = nr++;
+		rc = use_all(specs);
+		assert_true(rc == 0 || rc == -ENOMEM);
+		assert_int_equal(world_open_descriptors(), before);
+	} while (allocations_left < 0);
+	allocations_left = -1;
+	assert_int_equal(rc, 0);
+	assert_true(nr > 10);
+}
+
+static void test_any_descriptor_may_be_missing(void **state)
+{
+	struct layers_world *world = *state;
+	char paths[2][WORLD_PATH];
+	struct layer_spec specs[2] = { { .id = 1, .path = paths[0] },
+				       { .id = 2, .path = paths[1] } };
+	unsigned before = world_open_descriptors();
+	struct rlimit limit, low;
+	int rc = -EMFILE;
+
+	snprintf(paths[0], WORLD_PATH, "%s/1", world->root);
+	snprintf(paths[1], WORLD_PATH, "%s/2", world->root);
+	world_mkdir(world, "1/d");
+	world_mkdir(world, "2/d");
+	world_write(world, "1/d/f", "x");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (low = limit, low.rlim_cur = 1; rc < 0; low.rlim_cur++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		rc = use_all(specs);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		assert_true(rc == 0 || rc == -EMFILE);
+		assert_int_equal(world_open_descriptors(), before);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +322,8 @@ int main(void)
 		WORLD_TEST(test_another_directory_than_expected_is_refused),
 		WORLD_TEST(test_layer_stays_the_directory_that_was_opened),
 		WORLD_TEST(test_stacks_of_a_store_share_bounds_and_changes),
+		WORLD_TEST(test_any_allocation_may_fail),
+		WORLD_TEST(test_any_descriptor_may_be_missing),
 		WORLD_TEST(test_bounds_follow_the_limit_of_descriptors),
 	};
 
