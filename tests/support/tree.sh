@@ -54,6 +54,12 @@ tree_kill() {
 	tree_mount
 }
 
+# Where a snapshot is seen.
+snapshot_at() { echo "$M/.snapshots/$1"; }
+# shellcheck source=tests/support/tree_plain.sh
+[ -z "${TREE_PLAIN:-}" ] ||
+	. "$(dirname "${BASH_SOURCE[0]}")/tree_plain.sh"
+
 # Some of everything, with contents, attributes and links, in a directory.
 some_tree() { # DIR
 	mkdir -p "$1"/sub/deep/er "$1"/empty "$1"/many
