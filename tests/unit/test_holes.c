@@ -1,6 +1,8 @@
 /* Holes: what is masked, from one session to the next. */
 #include "holes_world.h"
 
+#include "rules_memory.h"
+
 static void test_002_12_removed_name_is_masked(void **state)
 {
 	struct world *world = *state;
@@ -145,6 +147,36 @@ static void test_each_visits_until_told_to_stop(void **state)
 	assert_int_equal(holes_each(world->holes, collect, all), 7);
 }
 
+static void test_without_memory_nothing_is_half_done(void **state)
+{
+	static const char before[] = MARK "/a\n-/a\n/b\n";
+	struct world *world = *state;
+	int failing, rc = -1;
+
+	for (failing = 0; rc < 0 && failing < 1000; failing++) {
+		put_text(world, before);
+		allocations_left = failing;
+		rc = holes_open(world->path, OWNER, &world->holes, NULL);
+		allocations_left = -1;
+		assert_true(rc == 0 || rc == -ENOMEM);
+		assert_string_equal(text_of(world->path),
+				    rc < 0 ? before : MARK "/b\n");
+	}
+	assert_in_range(failing, 8, 999);
+	for (failing = 0, rc = -1; rc < 0; failing++) {
+		allocations_left = failing;
+		rc = holes_add(world->holes, "c");
+		allocations_left = -1;
+		assert_int_equal(holes_has(world->holes, "c"), rc == 0);
+	}
+	assert_in_range(failing, 2, 99);
+	allocations_left = 0;
+	assert_int_equal(holes_remove(world->holes, "c"), -ENOMEM);
+	allocations_left = -1;
+	assert_true(holes_has(world->holes, "c"));
+	assert_string_equal(text_of(world->path), MARK "/b\n/c\n");
+}
+
 static void test_close_takes_null(void **state)
 {
 	(void)state;
@@ -162,6 +194,7 @@ int main(void)
 		CASE(test_what_is_no_name_is_refused),
 		CASE(test_file_is_packed_when_names_go),
 		CASE(test_each_visits_until_told_to_stop),
+		CASE(test_without_memory_nothing_is_half_done),
 		CASE(test_close_takes_null),
 	};
 

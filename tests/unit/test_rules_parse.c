@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rules_memory.h"
+
 static void assert_reads_as(const char *text, const char *canonical)
 {
 	struct rules *rules = rules_of(text), *again;
@@ -316,6 +318,34 @@ static void test_many_rules_keep_their_order(void **state)
 	free(text);
 }
 
+static void test_without_memory_nothing_is_kept(void **state)
+{
+	static const char text[] =
+		"'/a b' (ext<8> || mode<f>) && regex<^(a|b)+$>\n"
+		"w/x all<>\n"
+		"@hide path<x> || fregex<y>\n";
+	struct rules *rules = NULL;
+	int failing, rc;
+
+	(void)state;
+	for (failing = 0; failing < 1000; failing++) {
+		struct failure failure = { .code = FAILURE_NONE };
+
+		allocations_left = failing;
+		rc = rules_parse(text, strlen(text), FILE_NAME, "/start",
+				 &rules, &failure);
+		allocations_left = -1;
+		if (rc == 0)
+			break;
+		assert_int_equal(rc, -ENOMEM);
+		assert_string_equal(failure.object, FILE_NAME);
+		assert_null(rules);
+	}
+	assert_in_range(failing, 20, 999);
+	assert_int_equal(rules_count(rules), 3);
+	rules_free(rules);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_setting_has_at_most_1024_bytes),
 		cmocka_unit_test(test_path_fits_into_path_max_with_the_start),
 		cmocka_unit_test(test_many_rules_keep_their_order),
+		cmocka_unit_test(test_without_memory_nothing_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
