@@ -1,6 +1,7 @@
 /*
  * Allocations of lib/rules that fail: the one after allocations_left others,
- * none while that is negative. The test is linked with rules_memory of meson.build.
+ * none while that is negative. The test is linked with rules_memory of
+ * meson.build.
  */
 #pragma once
 
