@@ -135,6 +135,16 @@ static json_t *mount_entry(const json_t *result, const char *mountpoint)
 	return NULL;
 }
 
+static void say_warnings(const json_t *mount)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(json_object_get(mount, "warnings"), i, warning)
+		fprintf(stderr, "cowd: warning: %s\n",
+			json_string_value(warning));
+}
+
 /* What has been mounted, as the daemon tells it. */
 static int say_mounted(struct cli *cli, const struct target *target,
 		       const char *mountpoint)
@@ -148,6 +158,7 @@ static int say_mounted(struct cli *cli, const struct target *target,
 		return rc == -ENOENT ? 0 : rc;
 	daemon = json_object_get(status, "daemon");
 	mount = mount_entry(status, mountpoint);
+	say_warnings(mount);
 	result = json_pack("{s:s, s:O, s:O?, s:O?, s:b}", "schema",
 			   "cowd/mount/1", "store",
 			   json_object_get(status, "store"), "mount", mount,
@@ -209,16 +220,19 @@ static int mount_target(struct cli *cli, const struct target *target,
 		.snapshot = name_or_null(target->snapshot),
 		.mountpoint = mountpoint,
 		.options = option_value(cli, OPTION_MOUNT_OPTIONS),
-		.foreground = option_given(cli, OPTION_FOREGROUND),
+		.foreground = option_given(cli, OPTION_FOREGROUND) ||
+			      option_given(cli, OPTION_DEBUG),
 	};
 	struct failure *failure = &cli->failure;
 	AUTO_FREE char *options = NULL;
 	int rc = check_mounted(cli, mountpoint);
 
-	if (rc == 0 && is_automount(mountpoint)) {
-		if (asprintf(&options, "%s%snonempty",
+	if (rc == 0) {
+		if (asprintf(&options, "%s%s%s",
 			     params.options ? params.options : "",
-			     params.options ? "," : "") < 0)
+			     is_automount(mountpoint) ? ",nonempty" : "",
+			     option_given(cli, OPTION_DEBUG) ? ",debug" : "") <
+		    0)
 			return -ENOMEM;
 		params.options = options;
 	}

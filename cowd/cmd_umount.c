@@ -67,7 +67,8 @@ bool mount_source(const char *path, char *source, size_t source_bytes)
 		unescape(mountpoint);
 		if (strcmp(mountpoint, path) != 0)
 			continue;
-		found = strcmp(type, "fuse.cowd") == 0;
+		found = strcmp(type, "fuse.cowd") == 0 ||
+			strcmp(type, "fuseblk.cowd") == 0;
 		unescape(from);
 		snprintf(source, source_bytes, "%s", from);
 	}
@@ -228,9 +229,18 @@ static int umount_by_path(struct cli *cli, const char *mountpoint,
 			  struct target *target, uint64_t *out_left)
 {
 	int rc = target_parse(source, NULL, target, &cli->failure);
+	char lock[PATH_MAX + 16];
 
-	if (rc == 0)
+	snprintf(lock, sizeof(lock), "%s/lock", rc == 0 ? target->store : "");
+	if (rc < 0 || (access(lock, F_OK) != 0 && errno != EACCES)) {
+		/* Mounted with a fsname: whose it is only the kernel knows. */
+		memset(&cli->failure, 0, sizeof(cli->failure));
+		rc = option_given(cli, OPTION_DRY_RUN) ?
+			     0 :
+			     umount_stale(cli, mountpoint);
+	} else {
 		rc = umount_one(cli, target->store, mountpoint, out_left);
+	}
 	if (rc == 0)
 		json_array_append_new(done, json_text(mountpoint));
 	return rc;

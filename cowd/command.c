@@ -29,6 +29,8 @@ static const struct option_spec mount_options[] = {
 	  "mount options, separated by commas" },
 	{ OPTION_FOREGROUND, 'f', "foreground", NULL,
 	  "stay in the foreground until unmounted" },
+	{ OPTION_DEBUG, 'd', "debug", NULL,
+	  "as -f, and tell each request of the kernel" },
 	{ OPTION_BASE, 0, "base", "PATH",
 	  "where the base is now, if it was moved" },
 	END

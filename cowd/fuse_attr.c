@@ -19,12 +19,19 @@ static void set_time(struct timespec *time, int64_t ns)
 	}
 }
 
+/* umask= takes the place of the permissions, as in every FUSE system. */
+static mode_t shown_mode(const struct mount *mount, mode_t mode)
+{
+	return mount->options.override_mode ? 0777 & ~mount->options.umask :
+					      mode;
+}
+
 void image_fill_directory(const struct mount *mount, fuse_ino_t node,
 			  struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_ino = node;
-	st->st_mode = S_IFDIR | (0755 & ~mount->options.umask);
+	st->st_mode = S_IFDIR | shown_mode(mount, 0755);
 	st->st_nlink = 2;
 	st->st_uid = mount->options.override_uid ? mount->options.uid :
 						   geteuid();
@@ -41,7 +48,7 @@ void image_fill_file(const struct mount *mount, fuse_ino_t node,
 	file_get_info(file, &info);
 	memset(st, 0, sizeof(*st));
 	st->st_ino = image ? IMAGE_NODE : node;
-	st->st_mode = S_IFREG | (info.mode & ~mount->options.umask);
+	st->st_mode = S_IFREG | shown_mode(mount, info.mode);
 	if (!image || mount->snapshot_id)
 		st->st_mode &= (mode_t)~0222;
 	st->st_nlink = 1;
@@ -78,7 +85,7 @@ static void reply_attributes(fuse_req_t req, fuse_ino_t node)
 			return;
 		}
 	}
-	fuse_reply_attr(req, &st, LONG_TIMEOUT_S);
+	fuse_reply_attr(req, &st, mount->options.attr_timeout_s);
 }
 
 void image_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)

@@ -44,6 +44,8 @@ void image_write(fuse_req_t req, fuse_ino_t node, const char *data, size_t size,
 		return;
 	}
 	rc = file_write(handle->file, (uint64_t)offset, data, size);
+	if (rc == 0 && mount_write_is_sync(mount, fi))
+		rc = file_sync(handle->file);
 	image_leave(mount);
 	if (rc < 0)
 		fuse_reply_err(req, image_errno(rc));

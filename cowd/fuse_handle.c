@@ -135,6 +135,7 @@ void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	}
 	fi->fh = (uintptr_t)handle;
 	fi->keep_cache = !atomic_load(&mount->dropping_pages);
+	fi->direct_io = mount->options.direct_io;
 	if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
 		put_handle(mount, handle);
 }

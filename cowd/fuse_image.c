@@ -9,17 +9,7 @@
 
 static void image_init(void *userdata, struct fuse_conn_info *connection)
 {
-	const struct mount *mount = userdata;
-
-	connection->want &=
-		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
-			    FUSE_CAP_SPLICE_MOVE);
-	if (!mount->options.read_only)
-		connection->want |= connection->capable &
-				    FUSE_CAP_WRITEBACK_CACHE;
-	connection->max_readahead = 1 << 20;
-	connection->max_write = 1 << 20;
-	connection->time_gran = 1;
+	mount_set_connection(userdata, connection);
 }
 
 static void image_create(fuse_req_t req, fuse_ino_t parent, const char *name,

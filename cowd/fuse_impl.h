@@ -15,8 +15,6 @@
 enum { SNAPDIR_NODE = 2, IMAGE_NODE = 3, SNAPSHOT_NODE = 16 };
 
 #define SNAPDIR_NAME ".snapshots"
-/* The daemon is the only writer and invalidates by itself. */
-#define LONG_TIMEOUT_S 86400.0
 
 struct handle {
 	struct file *file;

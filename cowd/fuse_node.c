@@ -106,7 +106,7 @@ static int snapshot_lookup(struct mount *mount, const char *name,
 	mutex_unlock(&mount->lock);
 	/* The name may be given to another snapshot, the content never
 	 * changes. */
-	entry->attr_timeout = LONG_TIMEOUT_S;
+	entry->attr_timeout = mount->options.attr_timeout_s;
 	entry->entry_timeout = 0;
 	return rc;
 }
@@ -117,7 +117,8 @@ void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param entry = { 0 };
 	int rc = -ENOENT;
 
-	entry.attr_timeout = entry.entry_timeout = LONG_TIMEOUT_S;
+	entry.attr_timeout = mount->options.attr_timeout_s;
+	entry.entry_timeout = mount->options.entry_timeout_s;
 	if (parent == SNAPDIR_NODE) {
 		rc = snapshot_lookup(mount, name, &entry);
 	} else if (parent == FUSE_ROOT_ID &&
@@ -130,6 +131,11 @@ void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		   mount->options.snapdir != SNAPDIR_OFF) {
 		entry.ino = SNAPDIR_NODE;
 		image_fill_directory(mount, SNAPDIR_NODE, &entry.attr);
+		rc = 0;
+	}
+	if (rc == -ENOENT && parent == FUSE_ROOT_ID) {
+		/* Nothing else ever appears there. */
+		entry.entry_timeout = mount->options.negative_timeout_s;
 		rc = 0;
 	}
 	if (rc < 0)

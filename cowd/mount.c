@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "history.h"
 #include "mount_impl.h"
@@ -160,6 +161,39 @@ static int open_view(struct mount *mount, const struct mount_params *params,
 				  &mount->view, failure);
 }
 
+static int check_blkdev(struct mount *mount, const struct store_status *status,
+			struct failure *failure)
+{
+	if (!mount->options.blkdev)
+		return 0;
+	if (geteuid() != 0 || strcmp(status->base_kind, "device") != 0)
+		return failure_set(failure, FAILURE_USAGE, "blkdev",
+				   "this mount option is for root, and for a "
+				   "store whose base is a block device");
+	if (!mount->options.fsname[0])
+		snprintf(mount->options.fsname, sizeof(mount->options.fsname),
+			 "%s", status->base_path);
+	return 0;
+}
+
+static int check_options(struct mount *mount, const struct store_status *status,
+			 struct failure *failure)
+{
+	struct mount_options *options = &mount->options;
+
+	options->read_only |= mount->snapshot_id != 0;
+	if (options->subdir[0])
+		mount_options_warn(options, "subdir",
+				   "an image has no directories");
+	if (options->rellinks)
+		mount_options_warn(options, "rellinks",
+				   "an image has no symlinks");
+	if (options->from_code[0] || options->to_code[0])
+		mount_options_warn(options, "iconv",
+				   "an image has one name only, see name=");
+	return check_blkdev(mount, status, failure);
+}
+
 int mount_build(struct mount *mount, const struct mount_params *params,
 		struct failure *failure)
 {
@@ -172,8 +206,12 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 	store_status(mount->store, &status);
 	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
 		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
-	rc = mount_options_parse(&mount->options, params->options,
-				 params->snapshot_id != 0, source, failure);
+	rc = mount_options_parse(&mount->options, params->options, failure);
+	if (rc == 0)
+		rc = check_options(mount, &status, failure);
+	if (rc == 0)
+		rc = mount_options_finish(&mount->options, source, false,
+					  failure);
 	if (rc < 0)
 		return rc;
 	default_name(mount, &status);

@@ -10,20 +10,9 @@
 #include <sys/stat.h>
 
 #include "file.h"
+#include "mount_options.h"
 #include "mounts.h"
 #include "mutex.h"
-
-enum snapdir_mode { SNAPDIR_HIDDEN, SNAPDIR_VISIBLE, SNAPDIR_OFF };
-
-struct mount_options {
-	bool read_only, nonempty, allow_other, override_uid, override_gid;
-	unsigned umask;
-	uid_t uid;
-	gid_t gid;
-	enum snapdir_mode snapdir;
-	char name[STORE_NAME_BYTES_MAX + 1]; /* of the image; "": by base */
-	struct fuse_args arguments;	     /* for libfuse */
-};
 
 struct mounts {
 	struct store *store;
@@ -87,11 +76,6 @@ struct mount {
 	struct mount *next;
 };
 
-NODISCARD int mount_options_parse(struct mount_options *options,
-				  const char *text, bool force_read_only,
-				  const char *source, struct failure *failure);
-void mount_options_fini(struct mount_options *options);
-
 extern const struct fuse_lowlevel_ops image_operations;
 /* The kernel's name for the image now. */
 fuse_ino_t image_node(struct mount *mount);
@@ -101,6 +85,14 @@ void image_forget_nodes(struct mount *mount);
 NODISCARD int image_write_back(struct mount *mount);
 /* Wherever the mount is, and the times of the image as well. */
 NODISCARD int image_flush_all(struct mount *mount);
+
+/* What every session asks the kernel for, as the options say. */
+void mount_set_connection(const struct mount *mount,
+			  struct fuse_conn_info *connection);
+
+/* A write that is to be on disk when it is answered. */
+bool mount_write_is_sync(const struct mount *mount,
+			 const struct fuse_file_info *fi);
 
 /* Empty; to be built, started and freed. */
 NODISCARD int mount_new(struct mounts *mounts, struct mount **out_mount);

@@ -91,7 +91,10 @@ static void *serve(void *context)
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 
 	if (config) {
-		fuse_loop_cfg_set_max_threads(config, 4);
+		fuse_loop_cfg_set_max_threads(
+			config, mount->options.max_threads ?
+					mount->options.max_threads :
+					4);
 		(void)fuse_session_loop_mt(mount->session, config);
 		fuse_loop_cfg_destroy(config);
 	} else {
@@ -192,6 +195,16 @@ static int add(struct mount *mount, const struct mount_params *params,
 	return rc < 0 ? rc : start_thread(mount, failure);
 }
 
+static void log_warnings(const struct mount *mount)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(mount->options.warnings, i, warning)
+		log_message(LOG_LEVEL_WARNING, "%s: %s", mount->mountpoint,
+			    json_string_value(warning));
+}
+
 int mounts_add(struct mounts *mounts, const struct mount_params *params,
 	       struct failure *failure)
 {
@@ -204,6 +217,8 @@ int mounts_add(struct mounts *mounts, const struct mount_params *params,
 				     "can't mount");
 	mounts_claim(mounts);
 	rc = add(mount, params, failure);
+	if (rc == 0)
+		log_warnings(mount);
 	if (rc < 0) {
 		mount_free(mount);
 	} else {
@@ -402,14 +417,15 @@ json_t *mounts_list(struct mounts *mounts)
 	for (mount = mounts->first; mount; mount = mount->next) {
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i}",
+			json_pack("{s:s, s:s?, s:s, s:s, s:b, s:i, s:i, s:O}",
 				  "branch", mount->branch, "snapshot",
 				  mount->snapshot_id ? mount->snapshot : NULL,
 				  "mountpoint", mount->mountpoint, "file",
 				  mount->options.name, "read_only",
 				  mount->options.read_only, "writers",
 				  (int)image_writers(mount), "readers",
-				  (int)image_readers(mount)));
+				  (int)image_readers(mount), "warnings",
+				  mount->options.warnings));
 	}
 	mutex_unlock(&mounts->lock);
 	return list;
