@@ -215,8 +215,8 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 	if (rc < 0)
 		return rc;
 	default_name(mount, &status);
-	return check_mountpoint(mount, params->mountpoint, status.path,
-				failure);
+	rc = check_mountpoint(mount, params->mountpoint, status.path, failure);
+	return rc < 0 ? rc : mount_check_user(mount, failure);
 }
 
 int mount_start(struct mount *mount, struct failure *failure)

@@ -86,6 +86,10 @@ NODISCARD int image_write_back(struct mount *mount);
 /* Wherever the mount is, and the times of the image as well. */
 NODISCARD int image_flush_all(struct mount *mount);
 
+/* Without root, by the rules of fusermount3. */
+NODISCARD int mount_check_user(const struct mount *mount,
+			       struct failure *failure);
+
 /* What every session asks the kernel for, as the options say. */
 void mount_set_connection(const struct mount *mount,
 			  struct fuse_conn_info *connection);
