@@ -11,12 +11,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "layers.h"
 #include "layers_impl.h"
+
+/* linux/magic.h does not have it. */
+#define ZFS_SUPER_MAGIC 0x2fc12fc1
 
 static uint8_t kind_of(const struct stat *st)
 {
@@ -148,8 +153,32 @@ static void from_statx(const struct statx *stx, struct base_stat *out_stat)
 						  stx->stx_btime.tv_nsec);
 }
 
+int base_sync_flag(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return AT_STATX_SYNC_AS_STAT;
+	switch ((unsigned long)fs.f_type) {
+	case BTRFS_SUPER_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case EXT4_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case ISOFS_SUPER_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case SQUASHFS_MAGIC:
+	case TMPFS_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case ZFS_SUPER_MAGIC:
+		return AT_STATX_DONT_SYNC;
+	default:
+		return AT_STATX_SYNC_AS_STAT;
+	}
+}
+
 /* What a listing says of a name: this is below what is mounted on it. */
-static int number_below_mount(int dir_fd, const char *name, ino_t *out_inode)
+static int listed_below_mount(int dir_fd, const char *name, ino_t *out_inode,
+			      bool *is_directory)
 {
 	int fd = base_open_listing(dir_fd);
 	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
@@ -165,6 +194,8 @@ static int number_below_mount(int dir_fd, const char *name, ino_t *out_inode)
 	while (rc < 0 && (entry = readdir(listing)) != NULL) {
 		if (strcmp(entry->d_name, name) == 0) {
 			*out_inode = entry->d_ino;
+			if (entry->d_type != DT_UNKNOWN)
+				*is_directory = entry->d_type == DT_DIR;
 			rc = 0;
 		}
 	}
@@ -172,44 +203,63 @@ static int number_below_mount(int dir_fd, const char *name, ino_t *out_inode)
 	return rc;
 }
 
-/* The place of a mount, without what is in it. */
+/*
+ * The place of a mount, without what is in it. What can't even be asked for
+ * its attributes (a dead FUSE mount, or one of another user) has none.
+ */
 static int hide_mount(const struct layer *layer, int dir_fd, const char *name,
 		      struct base_stat *stat)
 {
 	struct stat *st = &stat->stat;
-	bool is_directory = S_ISDIR(st->st_mode);
+	bool is_known = st->st_mode != 0;
+	bool is_directory = !is_known || S_ISDIR(st->st_mode);
+	int rc = listed_below_mount(dir_fd, name, &st->st_ino, &is_directory);
 
 	stat->mounted_over = true;
 	st->st_dev = layer->device;
-	st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) |
-		      (is_directory ? S_IFDIR : S_IFREG);
+	st->st_mode = (is_directory ? S_IFDIR : S_IFREG) |
+		      (is_known ? st->st_mode & ~(mode_t)S_IFMT : 0555);
 	st->st_nlink = is_directory ? 2 : 1;
 	st->st_rdev = 0;
 	st->st_size = 0;
 	st->st_blocks = 0;
-	return number_below_mount(dir_fd, name, &st->st_ino);
+	return rc;
+}
+
+/* 1: something is mounted there; out_stat tells of that, or nothing. */
+static int look(const struct layer *layer, int dir_fd, const char *name,
+		struct base_stat *out_stat)
+{
+	struct statx stx;
+	int rc, fd;
+
+	memset(out_stat, 0, sizeof(*out_stat));
+	if (statx(dir_fd, name,
+		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | layer->sync |
+			  (name[0] ? 0 : AT_EMPTY_PATH),
+		  STATX_BASIC_STATS | STATX_BTIME, &stx) == 0) {
+		from_statx(&stx, out_stat);
+		if (stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+			return !!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+		return out_stat->stat.st_dev != layer->device;
+	}
+	rc = -errno;
+	if (rc == -ENOENT || !name[0])
+		return rc;
+	fd = open_beneath(dir_fd, name, O_PATH);
+	if (fd >= 0)
+		close(fd);
+	return fd == -EXDEV ? 1 : rc;
 }
 
 int base_look(const struct layer *layer, int dir_fd, const char *name,
 	      struct base_stat *out_stat)
 {
 	bool is_root = dir_fd == layer->fd && !name[0];
-	struct statx stx;
-	bool mounted;
-	int rc = 0;
+	int rc = look(layer, dir_fd, name, out_stat);
 
-	memset(out_stat, 0, sizeof(*out_stat));
-	if (statx(dir_fd, name,
-		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT |
-			  (name[0] ? 0 : AT_EMPTY_PATH),
-		  STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
-		return -errno;
-	from_statx(&stx, out_stat);
-	mounted = stx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT ?
-			  (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 :
-			  out_stat->stat.st_dev != layer->device;
-	if (mounted && !is_root)
-		rc = hide_mount(layer, dir_fd, name, out_stat);
+	if (rc == 1)
+		rc = is_root ? 0 : hide_mount(layer, dir_fd, name, out_stat);
 	out_stat->layer = layer->id;
 	out_stat->inode =
 		is_root ? 1 : base_number(layer->id, out_stat->stat.st_ino);

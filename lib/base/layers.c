@@ -122,6 +122,7 @@ static int open_one(struct layer *layer, const struct layer_spec *spec,
 	if (rc < 0)
 		return failure_errno(failure, rc, path, "can't read the layer");
 	layer->device = found->device;
+	layer->sync = base_sync_flag(layer->fd);
 	snprintf(found->path, sizeof(found->path), "%s", path);
 	return spec->expected ? layer_compare(spec->expected, found, failure) :
 				0;

@@ -42,7 +42,8 @@ struct layers_shared {
 
 struct layer {
 	uint32_t id;
-	int fd; /* O_PATH, as long as the stack lives */
+	int fd;	  /* O_PATH, as long as the stack lives */
+	int sync; /* AT_STATX_* */
 	dev_t device;
 	char *path;
 };
@@ -111,6 +112,9 @@ void base_dir_put(struct base_node *directory, struct base_dir *dir);
 /* Before the node is freed. */
 void base_dir_forget(struct base_node *directory);
 
+/* How statx asks in a layer: not a server, if the layer is on no server: what
+ * is mounted in it may be one that does not answer, or ourselves. */
+int base_sync_flag(int fd);
 /* A name in an open directory of that layer, or with "" the directory. */
 NODISCARD int base_look(const struct layer *layer, int dir_fd, const char *name,
 			struct base_stat *out_stat);

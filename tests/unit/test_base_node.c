@@ -1,10 +1,11 @@
 /* The merged base by look-up: order, depth, numbers, mounts, attacks. */
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/xattr.h>
+#include <sys/vfs.h>
 
 #include "layers_world.h"
 
@@ -424,6 +425,52 @@ static void test_mount_that_comes_later_is_not_entered(void **state)
 	umount2(path, MNT_DETACH);
 }
 
+/* A FUSE mount that nobody answers: who asks it waits for ever. */
+static void test_mount_that_hangs_or_is_dead_is_not_asked(void **state)
+{
+	struct layers_world *world = *state;
+	int fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char path[WORLD_PATH], options[64];
+	struct base_node *node;
+	struct base_stat stat;
+	struct statfs fs;
+	ino_t inode;
+
+	make_mounts_private(world);
+	if (fuse_fd < 0 || fstatfs(world->fd, &fs) < 0 ||
+	    (fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC))
+		skip();
+	world_mkdir(world, "1/m");
+	world_open(world, "1");
+	inode = world_inode(world, "1/m");
+	snprintf(path, sizeof(path), "%s/1/m", world->root);
+	snprintf(options, sizeof(options),
+		 "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse_fd);
+	assert_int_equal(mount("none", path, "fuse", 0, options), 0);
+	alarm(30);
+	node = world_node(world, "m", &stat);
+	assert_true(stat.mounted_over);
+	assert_int_equal(stat.inode, base_number(1, inode));
+	base_node_put(node);
+	close(fuse_fd);
+	node = world_node(world, "m", &stat);
+	assert_true(stat.mounted_over);
+	assert_true(S_ISDIR(stat.stat.st_mode));
+	assert_int_equal(stat.inode, base_number(1, inode));
+	base_node_put(node);
+	/* Not even its attributes are for others. */
+	assert_int_equal(chmod(world->root, 0755), 0);
+	assert_int_equal(seteuid(65534), 0);
+	node = world_node(world, "m", &stat);
+	assert_int_equal(seteuid(0), 0);
+	assert_true(stat.mounted_over);
+	assert_int_equal(stat.stat.st_mode, S_IFDIR | 0555);
+	assert_int_equal(stat.inode, base_number(1, inode));
+	base_node_put(node);
+	alarm(0);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+}
+
 /* What needs it says so; the rest works. */
 static void test_daemon_without_proc_reads_data(void **state)
 {
@@ -543,6 +590,7 @@ int main(void)
 		WORLD_TEST(test_daemon_without_permission_is_told),
 		WORLD_TEST(test_renames_in_a_loop_never_lead_outside),
 		WORLD_TEST(test_mounts_read_as_empty),
+		WORLD_TEST(test_mount_that_hangs_or_is_dead_is_not_asked),
 		WORLD_TEST(test_daemon_without_proc_reads_data),
 		WORLD_TEST(test_mount_that_comes_later_is_not_entered),
 	};
