@@ -17,32 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "logging.h"
 #include "model.h"
 
-struct model_branch branches[BRANCHES_MAX];
-struct model_snapshot snapshots[SNAPSHOTS_MAX];
-struct store *store;
-static char directory[64], store_path[128], base_path[128];
-static uint64_t random_state;
 static uint8_t *buffer, *base_bytes;
 static uint64_t counts[16];
-const struct actor actor;
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-uint64_t below(uint64_t limit)
-{
-	return limit ? next_random() % limit : 0;
-}
-
-struct failure failure;
 
 void copy_image(struct image *to, const struct image *from)
 {
@@ -50,37 +28,6 @@ void copy_image(struct image *to, const struct image *from)
 		to->data = malloc(SIZE_MAX_BYTES);
 	memcpy(to->data, from->data, from->size);
 	to->size = from->size;
-}
-
-struct view *open_branch(int nr)
-{
-	struct view *view;
-
-	memset(&failure, 0, sizeof(failure));
-	CHECK(view_open_branch(store, branches[nr].name, &view, &failure) == 0);
-	return view;
-}
-
-int pick_branch(void)
-{
-	int nr;
-
-	do
-		nr = (int)below(BRANCHES_MAX);
-	while (!branches[nr].live);
-	return nr;
-}
-
-int pick_snapshot(void)
-{
-	int tries, nr;
-
-	for (tries = 0; tries < 50; tries++) {
-		nr = (int)below(SNAPSHOTS_MAX);
-		if (snapshots[nr].live)
-			return nr;
-	}
-	return -1;
 }
 
 static void fill(uint8_t *data, size_t len)
@@ -117,8 +64,8 @@ static void random_range(size_t size, size_t *offset, size_t *len)
 		*len = SIZE_MAX_BYTES - *offset;
 }
 
-void compare(struct file *file, const struct image *image, size_t offset,
-	     size_t len)
+static void compare(struct file *file, const struct image *image, size_t offset,
+		    size_t len)
 {
 	size_t got, i,
 		want = offset >= image->size	  ? 0 :
@@ -137,8 +84,9 @@ void compare(struct file *file, const struct image *image, size_t offset,
 	abort();
 }
 
-static void compare_all(struct file *file, const struct image *image)
+void compare_all(struct view *view, const struct image *image)
 {
+	struct file *file = view_image(view);
 	struct file_info info;
 	size_t at;
 
@@ -146,6 +94,11 @@ static void compare_all(struct file *file, const struct image *image)
 	CHECK(info.size_bytes == image->size);
 	for (at = 0; at < image->size; at += IO_MAX_BYTES)
 		compare(file, image, at, IO_MAX_BYTES);
+}
+
+void compare_some(struct view *view, const struct image *image)
+{
+	compare(view_image(view), image, 0, 100000);
 }
 
 static void do_write(int nr)
@@ -220,63 +173,6 @@ static void do_seek(int nr)
 	view_put(view);
 }
 
-static void set_config(void)
-{
-	struct store_config config;
-
-	store_get_config(store, &config);
-	config.cache_bytes = 8 << 20;
-	config.checkpoint_log_bytes = UINT64_C(1) << (20 + below(6));
-	config.checkpoint_every_ns = 100000000 * (1 + below(20));
-	config.compress = (enum compress_mode)below(3);
-	config.reserve_bytes = 0;
-	CHECK(store_configure(store, &config, &failure) == 0);
-}
-
-static void do_reopen(bool abandon)
-{
-	if (abandon)
-		store_abandon(store);
-	else
-		CHECK(store_close(store) == 0);
-	memset(&failure, 0, sizeof(failure));
-	CHECK(store_open(store_path, NULL, &store, &failure) == 0);
-	set_config();
-}
-
-static void do_upkeep(void)
-{
-	struct compact_result compact;
-
-	if (below(2))
-		do_gc(below(2) ? 0 : INT64_MAX / 2);
-	else
-		CHECK(space_compact(store, (unsigned)below(60), false, NULL,
-				    NULL, &compact, &failure) == 0);
-}
-
-void check_everything(void)
-{
-	struct view *view;
-	int nr;
-
-	for (nr = 0; nr < BRANCHES_MAX; nr++) {
-		if (!branches[nr].live)
-			continue;
-		view = open_branch(nr);
-		compare_all(view_image(view), &branches[nr].image);
-		view_put(view);
-	}
-	for (nr = 0; nr < SNAPSHOTS_MAX; nr++) {
-		if (!snapshots[nr].live && !snapshots[nr].trash)
-			continue;
-		CHECK(view_open_snapshot(store, snapshots[nr].id, &view,
-					 &failure) == 0);
-		compare_all(view_image(view), &snapshots[nr].image);
-		view_put(view);
-	}
-}
-
 static void step(void)
 {
 	uint64_t dice = below(1000);
@@ -346,41 +242,19 @@ static void make_store(void)
 	};
 	struct image image = { base_bytes, BASE_BYTES };
 
-	config_defaults(&params.config);
-	CHECK(store_create(&params, &failure) == 0);
-	CHECK(store_open(store_path, NULL, &store, &failure) == 0);
-	set_config();
-	branches[0].live = true;
-	snprintf(branches[0].name, sizeof(branches[0].name), "main");
+	make_first_branch(&params);
 	if (params.size_bytes)
 		image.size = params.size_bytes;
 	copy_image(&branches[0].image, &image);
 }
 
-static void remove_all(void)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-	if (system(command) != 0)
-		fprintf(stderr, "model: can't remove %s\n", directory);
-}
-
 int main(int argc, char **argv)
 {
-	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
 	uint64_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : 20000;
-	const char *parent = getenv("TMPDIR");
 	uint64_t i;
 
-	random_state = seed * 0x9e3779b97f4a7c15 + 1;
+	begin(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
 	buffer = malloc(SIZE_MAX_BYTES);
-	snprintf(directory, sizeof(directory), "%s/cowd-model-XXXXXX",
-		 parent ? parent : "/tmp");
-	CHECK(mkdtemp(directory));
-	snprintf(store_path, sizeof(store_path), "%s/store", directory);
-	snprintf(base_path, sizeof(base_path), "%s/base", directory);
-	log_set_level(LOG_LEVEL_ERROR);
 	make_base();
 	make_store();
 	for (i = 0; i < operations; i++) {
@@ -389,15 +263,10 @@ int main(int argc, char **argv)
 		if (i % 5000 == 4999)
 			check_everything();
 	}
-	check_everything();
-	do_reopen(true);
-	check_everything();
-	do_reopen(false);
-	check_everything();
+	check_and_reopen();
 	keep_one_branch();
-	CHECK(store_close(store) == 0);
-	remove_all();
-	printf("model: seed %" PRIu64 ", %" PRIu64 " operations: equal\n", seed,
-	       operations);
+	finish();
+	printf("model: seed %s, %" PRIu64 " operations: equal\n",
+	       argc > 1 ? argv[1] : "1", operations);
 	return 0;
 }

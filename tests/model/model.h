@@ -18,8 +18,9 @@ enum {
 	IO_MAX_BYTES = 300000,
 };
 
+/* What a view must show, as the program that runs has it in memory. */
 struct image {
-	uint8_t *data;
+	uint8_t *data; /* of malloc */
 	size_t size;
 };
 
@@ -54,15 +55,28 @@ extern struct model_snapshot snapshots[SNAPSHOTS_MAX];
 extern struct store *store;
 extern const struct actor actor;
 extern struct failure failure;
+extern char store_path[128], base_path[128];
 
-uint64_t below(uint64_t limit);
+/* Each program's own. */
 void copy_image(struct image *to, const struct image *from);
+void compare_all(struct view *view, const struct image *image);
+void compare_some(struct view *view, const struct image *image);
+
+/* model_store.c */
+void begin(uint64_t seed);
+/* Sets the configuration of the parameters. */
+void make_first_branch(struct store_create_params *params);
+uint64_t next_random(void);
+uint64_t below(uint64_t limit);
 struct view *open_branch(int nr);
 int pick_branch(void);
 int pick_snapshot(void);
-void compare(struct file *file, const struct image *image, size_t offset,
-	     size_t len);
+void do_reopen(bool abandon);
+void do_upkeep(void);
 void check_everything(void);
+void check_and_reopen(void);
+/* Closes and removes the store. */
+void finish(void);
 
 /* Operations on history; they pick what they work on. */
 void do_snapshot(int branch);

@@ -79,7 +79,7 @@ void do_rollback(int branch)
 		copy_image(&branches[branch].image, &snapshots[nr].image);
 	}
 	if (view) {
-		compare(view_image(view), &branches[branch].image, 0, 100000);
+		compare_some(view, &branches[branch].image);
 		view_put(view);
 	}
 }
