@@ -84,6 +84,7 @@ static bool key_valid(const struct item_key *key)
 	switch (key->type) {
 	case ITEM_TYPE_INODE:
 	case ITEM_TYPE_ORIGIN:
+	case ITEM_TYPE_TARGET:
 		return key->inode != 0 && key->name_bytes == 0;
 	case ITEM_TYPE_DIRENT:
 		return key->inode != 0 &&
@@ -93,6 +94,9 @@ static bool key_valid(const struct item_key *key)
 		       !memchr(key->name, 0, key->name_bytes);
 	case ITEM_TYPE_STACK:
 		return key->inode == 0 && key->name_bytes == 0;
+	case ITEM_TYPE_ORPHAN:
+		return key->inode == 0 &&
+		       key->name_bytes == ITEM_ORPHAN_NAME_BYTES;
 	}
 	return false;
 }
@@ -127,7 +131,7 @@ int item_key_decode(const void *bytes, size_t key_bytes,
 		return -EUCLEAN; /* F-60 */
 	for (i = 0; i < 8; i++)
 		key.inode = key.inode << 8 | next[i];
-	if (next[i] < ITEM_TYPE_INODE || next[i] > ITEM_TYPE_STACK ||
+	if (next[i] < ITEM_TYPE_INODE || next[i] > ITEM_TYPE_LAST ||
 	    key.inode > ITEM_INODE_MAX)
 		return -EUCLEAN; /* F-60 */
 	key.type = (enum item_type)next[i];
@@ -431,6 +435,15 @@ int item_payload_verify(enum item_type type, const void *payload,
 		return origin_item_decode(payload, payload_bytes, &out.origin);
 	case ITEM_TYPE_STACK:
 		return stack_item_decode(payload, payload_bytes, &out.stack);
+	case ITEM_TYPE_TARGET:
+		return payload_bytes <= ITEM_TARGET_BYTES_MAX &&
+				       !memchr(payload, 0, payload_bytes) ?
+			       0 :
+			       -EUCLEAN; /* F-63 */
+	case ITEM_TYPE_ORPHAN:
+		return payload_bytes == 1 && *(const uint8_t *)payload == 1 ?
+			       0 :
+			       -EUCLEAN; /* F-63 */
 	}
 	return -EUCLEAN;
 }

@@ -21,6 +21,10 @@ enum item_type {
 	ITEM_TYPE_XATTR,
 	ITEM_TYPE_ORIGIN, /* where base has it; line 0, gen 0 */
 	ITEM_TYPE_STACK,  /* the layers of base; inode 0 */
+	ITEM_TYPE_TARGET, /* of a symlink */
+	ITEM_TYPE_ORPHAN, /* inode without a name but in use; inode 0, the
+			   * name is its number, 8 bytes big-endian */
+	ITEM_TYPE_LAST = ITEM_TYPE_ORPHAN,
 };
 
 enum {
@@ -29,6 +33,8 @@ enum {
 	ITEM_KEY_BYTES_MAX = ITEM_PREFIX_BYTES + ITEM_NAME_BYTES_MAX,
 	ITEM_CHECKSUM_BYTES = 8, /* in front of the payload */
 	ITEM_XATTR_BYTES_MAX = 65536,
+	ITEM_TARGET_BYTES_MAX = 4095,
+	ITEM_ORPHAN_NAME_BYTES = 8,
 	ITEM_PAYLOAD_BYTES_MAX = 1 + ITEM_XATTR_BYTES_MAX,
 	ITEM_VALUE_BYTES_MAX = ITEM_CHECKSUM_BYTES + ITEM_PAYLOAD_BYTES_MAX,
 	ITEM_LAYER_MAX = 255, /* ids of layers: 1..255 */
@@ -170,6 +176,9 @@ struct stack_item {
 size_t stack_item_encode(const struct stack_item *item, uint8_t *out);
 NODISCARD int stack_item_decode(const void *payload, size_t payload_bytes,
 				struct stack_item *out_item);
+
+/* The payload of a TARGET is the symlink's text, 1..4095 bytes without NUL;
+ * that of an ORPHAN one byte, 1. */
 
 /* Is it a payload that a key of this type may have? Absent ones are. For
  * those who pass values on without looking into them. -EUCLEAN. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cache.h"
+#include "layers.h"
 #include "store_impl.h"
 
 enum { READ_BLOCKS_MAX = 256, READ_TRIES = 4 };
@@ -33,8 +34,13 @@ static int map_range(struct file *file, uint64_t number, unsigned begin,
 	unsigned i;
 	int rc;
 
+	mapped->count = 0;
 	for (;; loaded = true) {
 		mutex_lock(&store->map_lock);
+		if (!(file->item.flags & INODE_FLAG_MAPPED)) {
+			mutex_unlock(&store->map_lock);
+			return 0; /* nobody ever wrote to it */
+		}
 		window = cache_find(view->cache, file->inode, number);
 		if (window)
 			break;
@@ -44,7 +50,6 @@ static int map_range(struct file *file, uint64_t number, unsigned begin,
 			return rc;
 	}
 	window->referenced = true;
-	mapped->count = 0;
 	for (i = window_search(window, begin);
 	     i < window->slot_count && window->slots[i].first < end; i++)
 		mapped->slots[mapped->count++] = window->slots[i];
@@ -78,6 +83,27 @@ uint64_t file_size(struct file *file)
 	return size_bytes;
 }
 
+static bool has_base(const struct file *file)
+{
+	return file->base_file || file->view->store->base;
+}
+
+int file_base_seek(struct file *file, uint64_t offset_bytes, bool want_data,
+		   uint64_t *out_offset_bytes)
+{
+	int rc;
+
+	if (!file->base_file)
+		return base_seek(file->view->store->base, offset_bytes,
+				 want_data, out_offset_bytes);
+	rc = base_file_seek(file->base_file, offset_bytes, want_data,
+			    out_offset_bytes);
+	if (rc != -ENXIO)
+		return rc;
+	*out_offset_bytes = UINT64_MAX; /* cut off at what is visible */
+	return 0;
+}
+
 /* Base, cut off where it can no longer be seen. */
 static int read_base(struct file *file, uint64_t offset_bytes, uint8_t *data,
 		     size_t len_bytes)
@@ -86,7 +112,7 @@ static int read_base(struct file *file, uint64_t offset_bytes, uint8_t *data,
 	uint64_t visible = visible_bytes(file);
 	size_t from_base = 0;
 
-	if (store->base && offset_bytes < visible)
+	if (has_base(file) && offset_bytes < visible)
 		from_base = visible - offset_bytes < len_bytes ?
 				    (size_t)(visible - offset_bytes) :
 				    len_bytes;
@@ -94,6 +120,9 @@ static int read_base(struct file *file, uint64_t offset_bytes, uint8_t *data,
 	if (from_base == 0)
 		return 0;
 	atomic_fetch_add(&store->count.base_read_bytes, from_base);
+	if (file->base_file)
+		return base_file_read(file->base_file, offset_bytes, data,
+				      from_base);
 	return base_read(store->base, offset_bytes, data, from_base);
 }
 
@@ -380,9 +409,8 @@ static int seek_in_window(struct file *file, uint64_t offset_bytes,
 			continue;
 		}
 		found = at;
-		if (file->view->store->base && at < visible) {
-			rc = base_seek(file->view->store->base, at, want_data,
-				       &found);
+		if (has_base(file) && at < visible) {
+			rc = file_base_seek(file, at, want_data, &found);
 			if (rc < 0)
 				return rc;
 			if (found >= visible)
@@ -399,7 +427,6 @@ static int seek_in_window(struct file *file, uint64_t offset_bytes,
 	return -EAGAIN; /* not in this window */
 }
 
-/* Skips windows that nobody ever wrote to, in one step. */
 /* Where to look for data from a window's begin on: over what has neither a
  * version nor data of base. */
 static int skip_holes(struct file *file, uint64_t *at)
@@ -411,8 +438,8 @@ static int skip_holes(struct file *file, uint64_t *at)
 		return rc;
 	if (rc == 0)
 		stored = number * WINDOW_BYTES;
-	if (file->view->store->base && *at < visible_bytes(file)) {
-		rc = base_seek(file->view->store->base, *at, true, &below);
+	if (has_base(file) && *at < visible_bytes(file)) {
+		rc = file_base_seek(file, *at, true, &below);
 		if (rc < 0)
 			return rc;
 	}

@@ -37,6 +37,8 @@ static int check(struct file *file, uint64_t user_bytes)
 {
 	if (!file->view->is_head)
 		return -EROFS;
+	if (file->gone)
+		return -ESTALE;
 	return store_check_writable(file->view->store, user_bytes);
 }
 
@@ -125,9 +127,9 @@ static bool reads_as_hole(struct file *file, uint64_t first_block,
 		empty = false;
 	}
 	mutex_unlock(&store->map_lock);
-	if (!empty || !store->base || begin >= visible)
+	if (!empty || !(file->base_file || store->base) || begin >= visible)
 		return empty;
-	return base_seek(store->base, begin, true, &data) == 0 &&
+	return file_base_seek(file, begin, true, &data) == 0 &&
 	       (data >= begin + block_count * BLOCK_BYTES || data >= visible);
 }
 

@@ -13,13 +13,7 @@
 #include "batch_format.h"
 #include "item_format.h"
 #include "store_impl.h"
-
-/* A version that was found; of malloc. */
-struct item_copy {
-	struct item_version version;
-	size_t payload_bytes;
-	uint8_t *payload; /* behind it */
-};
+#include "view_items.h"
 
 static inline bool item_version_newer(struct item_version a,
 				      struct item_version b)

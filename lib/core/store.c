@@ -291,7 +291,11 @@ static int open_base(struct store *store, const char *base_path,
 	if (!recorded)
 		return failure_errno(failure, -ENOMEM, store->path,
 				     "can't open");
-	rc = index_base_get(store->index, 0, recorded);
+	rc = store_load_layers(store);
+	if (rc == 0 && store->is_tree)
+		return store_open_layers(store, base_path, failure);
+	if (rc == 0)
+		rc = index_base_get(store->index, 0, recorded);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)
@@ -409,6 +413,7 @@ static void store_free(struct store *store)
 	log_close(store->log);
 	index_close(store->index);
 	base_close(store->base);
+	free(store->layer_rows);
 	if (store->segments_fd >= 0)
 		close(store->segments_fd);
 	if (store->directory_fd >= 0)

@@ -22,9 +22,13 @@ enum {
 struct store_create_params {
 	const char *path;      /* must not exist */
 	const char *base_path; /* file or block device; NULL: zeros */
-	const char *branch;    /* NULL: "main" */
-	uint64_t size_bytes;   /* 0: the base's size */
-	bool full_hash;	       /* read the whole base once */
+	/* Or directories, topmost first: a tree. Each is called by the last
+	 * part of its path, or as in "NAME=PATH". */
+	const char *const *layer_paths;
+	size_t layer_count;
+	const char *branch;  /* NULL: "main" */
+	uint64_t size_bytes; /* 0: the base's size */
+	bool full_hash;	     /* read the whole base once */
 	struct store_config config;
 };
 

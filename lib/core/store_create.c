@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "layers.h"
 #include "store_impl.h"
 
 static void remove_store(int directory_fd, const char *path)
@@ -26,6 +28,12 @@ static void remove_store(int directory_fd, const char *path)
 	unlinkat(directory_fd, "segments", AT_REMOVEDIR);
 	rmdir(path);
 }
+
+/* The directories of a new tree. */
+struct new_layers {
+	struct base_row *rows;
+	size_t count;
+};
 
 /* Segment 1 begins with its header and the first record block. */
 static int put_segment(struct index *index)
@@ -106,6 +114,27 @@ static int put_image(struct index *index, uint64_t seed,
 	return rc;
 }
 
+static int put_tree(struct index *index, uint64_t seed,
+		    const struct new_layers *layers)
+{
+	const struct item_key key = { .type = ITEM_TYPE_STACK };
+	struct stack_item stack = { .count = (uint32_t)layers->count };
+	uint8_t payload[STACK_ITEM_BYTES_MAX];
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < layers->count && rc == 0; i++) {
+		const struct base_row *row = &layers->rows[i];
+
+		stack.layers[i] = row->layer;
+		rc = index_base_put(index, row->layer, row->name,
+				    &row->fingerprint);
+	}
+	return rc < 0 ? rc :
+			put_item(index, seed, &key, payload,
+				 stack_item_encode(&stack, payload));
+}
+
 static int put_history(struct index *index, const char *branch_name)
 {
 	struct line_row line = { .id = 1, .first_gen = 1 };
@@ -137,7 +166,7 @@ static int put_history(struct index *index, const char *branch_name)
 static int fill_index(struct index *index, const struct log_params *log,
 		      const struct log_position *position,
 		      const struct base *base, uint64_t size_bytes,
-		      const char *branch)
+		      const struct new_layers *layers, const char *branch)
 {
 	int rc = index_meta_put_blob(index, "uuid", log->uuid,
 				     sizeof(log->uuid));
@@ -153,7 +182,9 @@ static int fill_index(struct index *index, const struct log_params *log,
 	if (rc == 0 && base)
 		rc = index_base_put(index, 0, "", base_fingerprint(base));
 	if (rc == 0)
-		rc = put_image(index, log->seed, base, size_bytes);
+		rc = layers->count ?
+			     put_tree(index, log->seed, layers) :
+			     put_image(index, log->seed, base, size_bytes);
 	if (rc == 0)
 		rc = put_history(index, branch);
 	if (rc == 0)
@@ -176,7 +207,8 @@ static void fit_reserve(int directory_fd, struct store_config *config)
 
 static int make_files(const struct store_create_params *params,
 		      int directory_fd, const struct base *base,
-		      uint64_t size_bytes, struct failure *failure)
+		      uint64_t size_bytes, const struct new_layers *layers,
+		      struct failure *failure)
 {
 	struct store_config config = params->config;
 	struct log_params log = { 0 };
@@ -207,6 +239,7 @@ static int make_files(const struct store_create_params *params,
 		rc = index_open(params->path, &index, failure);
 	if (rc == 0)
 		rc = fill_index(index, &log, &position, base, size_bytes,
+				layers,
 				params->branch ? params->branch : "main");
 	if (rc == 0)
 		rc = index_backup(index, params->path);
@@ -246,6 +279,106 @@ static int check_outside_stores(const char *path, struct failure *failure)
 	return -EINVAL;
 }
 
+/* The store in its own base would be in its own view. */
+static int check_outside_layer(const char *path, const char *layer,
+			       struct failure *failure)
+{
+	char parent[PATH_MAX], resolved[PATH_MAX];
+	size_t len = strlen(layer);
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (slash)
+		slash[slash == parent] = '\0';
+	if (!realpath(slash ? parent : ".", resolved))
+		return 0; /* mkdir says what is wrong */
+	while (len > 0 && layer[len - 1] == '/')
+		len--; /* the root */
+	if (strncmp(resolved, layer, len) != 0 ||
+	    (resolved[len] && resolved[len] != '/'))
+		return 0;
+	failure_set(failure, FAILURE_USAGE, path,
+		    "would be inside its own base %s", layer);
+	failure_hint(failure, "choose a path outside of it");
+	return -EINVAL;
+}
+
+/* "NAME=PATH", or what the path ends with. */
+static int name_layer(struct base_row *row, const char *spec,
+		      struct failure *failure)
+{
+	const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
+	const char *path = row->fingerprint.path;
+
+	if (equals && (!slash || equals < slash) && equals > spec) {
+		snprintf(row->name, sizeof(row->name), "%.*s",
+			 (int)(equals - spec), spec);
+		return history_check_name(row->name, failure);
+	}
+	slash = strrchr(path, '/');
+	strcpy_bounded(row->name, slash && slash[1] ? slash + 1 : "root",
+		       sizeof(row->name));
+	return 0;
+}
+
+static const char *layer_path(const char *spec)
+{
+	const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
+
+	return equals && equals > spec && (!slash || equals < slash) ?
+		       equals + 1 :
+		       spec;
+}
+
+static int add_layer(const struct store_create_params *params, size_t i,
+		     struct new_layers *layers, struct failure *failure)
+{
+	const char *spec = params->layer_paths[i];
+	struct base_row *row = &layers->rows[i];
+	size_t j;
+	int rc = layer_fingerprint_take(layer_path(spec), &row->fingerprint,
+					failure);
+
+	row->layer = (uint32_t)(i + 1);
+	if (rc == 0)
+		rc = name_layer(row, spec, failure);
+	if (rc == 0)
+		rc = check_outside_layer(params->path, row->fingerprint.path,
+					 failure);
+	for (j = 0; j < i && rc == 0; j++) {
+		const struct base_row *other = &layers->rows[j];
+
+		if (strcmp(other->fingerprint.path, row->fingerprint.path) == 0)
+			rc = failure_set(failure, FAILURE_USAGE, spec,
+					 "is given twice as a base");
+		else if (strcmp(other->name, row->name) == 0)
+			snprintf(row->name, sizeof(row->name), "layer%u",
+				 row->layer);
+	}
+	return rc;
+}
+
+static int take_layers(const struct store_create_params *params,
+		       struct new_layers *layers, struct failure *failure)
+{
+	size_t i;
+	int rc = 0;
+
+	if (params->layer_count > LAYERS_MAX)
+		return failure_set(failure, FAILURE_USAGE, params->path,
+				   "at most %d directories can be merged",
+				   LAYERS_MAX);
+	layers->rows = calloc(params->layer_count + 1, sizeof(*layers->rows));
+	if (!layers->rows)
+		return failure_errno(failure, -ENOMEM, params->path,
+				     "can't make the store");
+	for (i = 0; i < params->layer_count && rc == 0; i++)
+		rc = add_layer(params, i, layers, failure);
+	layers->count = i;
+	return rc;
+}
+
 static int make_directory(const struct store_create_params *params,
 			  struct failure *failure)
 {
@@ -271,12 +404,14 @@ int store_create(const struct store_create_params *params,
 {
 	uint64_t size_bytes = params->size_bytes;
 	AUTO_CLOSE int directory_fd = -1;
+	struct new_layers layers = { 0 };
 	struct base *base = NULL;
 	int rc = 0;
 
 	if (params->branch)
 		rc = history_check_name(params->branch, failure);
-	if (rc == 0 && !params->base_path && size_bytes == 0)
+	if (rc == 0 && !params->base_path && !params->layer_count &&
+	    size_bytes == 0)
 		rc = failure_set(failure, FAILURE_USAGE, params->path,
 				 "a store needs --base or --size");
 	if (rc == 0 && size_bytes > (uint64_t)FILE_SIZE_BYTES_MAX)
@@ -284,20 +419,25 @@ int store_create(const struct store_create_params *params,
 				 "the size is too large (most: 4 EiB)");
 	if (rc == 0)
 		rc = check_outside_stores(params->path, failure);
-	if (rc == 0 && params->base_path)
+	if (rc == 0 && params->layer_count)
+		rc = take_layers(params, &layers, failure);
+	else if (rc == 0 && params->base_path)
 		rc = base_open(params->base_path, params->full_hash, &base,
 			       failure);
-	if (rc < 0)
+	if (rc < 0) {
+		free(layers.rows);
 		return rc;
-	if (size_bytes == 0)
+	}
+	if (size_bytes == 0 && base)
 		size_bytes = base_fingerprint(base)->size_bytes;
 	rc = make_directory(params, failure);
 	if (rc == 0) {
 		directory_fd =
 			open(params->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		rc = directory_fd < 0 ? -errno :
-					make_files(params, directory_fd, base,
-						   size_bytes, failure);
+		rc = directory_fd < 0 ?
+			     -errno :
+			     make_files(params, directory_fd, base, size_bytes,
+					&layers, failure);
 		if (rc < 0) {
 			remove_store(directory_fd, params->path);
 			failure_errno(failure, rc, params->path,
@@ -305,5 +445,6 @@ int store_create(const struct store_create_params *params,
 		}
 	}
 	base_close(base);
+	free(layers.rows);
 	return rc;
 }

@@ -45,7 +45,8 @@ struct chunk_cache_entry {
 struct file {
 	struct view *view;
 	uint64_t inode;
-	unsigned references; /* order_lock */
+	unsigned references;	     /* order_lock */
+	struct base_file *base_file; /* NULL: the store's base, or none */
 	/* Under map_lock; written under both locks. */
 	struct inode_item item;
 	struct item_version version;
@@ -56,7 +57,8 @@ struct file {
 
 struct view {
 	struct store *store;
-	unsigned references; /* order_lock */
+	unsigned references;	     /* order_lock */
+	struct base_file *base_file; /* NULL: the store's base, or none */
 	bool is_head;
 	uint32_t branch;    /* id */
 	uint32_t snapshot;  /* id, when not a head */
@@ -82,7 +84,10 @@ struct store {
 	uint64_t seed;
 	struct index *index;
 	struct log *log;
-	struct base *base; /* NULL: none */
+	struct base *base; /* NULL: none, or directories */
+	struct base_row *layer_rows;
+	size_t layer_count;
+	bool is_tree;
 	uint64_t base_bytes;
 
 	struct mutex order_lock; /* log order: whoever appends and applies */
@@ -269,6 +274,11 @@ NODISCARD int store_load_graph(struct store *store);
 NODISCARD int store_load_meta(struct store *store,
 			      struct log_position *position, bool *out_clean);
 
+/* store_layers.c */
+NODISCARD int store_load_layers(struct store *store);
+NODISCARD int store_open_layers(struct store *store, const char *base_path,
+				struct failure *failure);
+
 /* recover.c */
 NODISCARD int store_recover(struct store *store, bool was_clean,
 			    struct failure *failure);
@@ -299,6 +309,9 @@ void view_release_writers(struct view *view);
 /* Returns when every write that runs now has its record. */
 void view_wait_for_writers(struct view *view);
 
+/* As lseek, of what is below the file; UINT64_MAX: none. */
+NODISCARD int file_base_seek(struct file *file, uint64_t offset_bytes,
+			     bool want_data, uint64_t *out_offset_bytes);
 /* One whole block of the file as it reads now. */
 NODISCARD int file_read_block(struct file *file, uint64_t block, uint8_t *data);
 uint64_t file_delta_bytes(struct file *file);

@@ -7,6 +7,7 @@
 
 #include "cache.h"
 #include "items.h"
+#include "layers.h"
 
 struct line_path *line_path_get(struct line_path *path)
 {
@@ -54,6 +55,7 @@ void view_free_locked(struct store *store, struct view *view)
 	HASH_ITER(hh, view->files, file, next)
 	{
 		HASH_DEL(view->files, file);
+		base_file_close(file->base_file);
 		free(file);
 	}
 	view_fini_stripes(view);
@@ -75,7 +77,7 @@ static int view_new_locked(struct store *store, uint32_t line, uint32_t gen,
 	view_init_stripes(view);
 	DL_APPEND2(store->views, view, previous, next);
 	rc = view_repoint_locked(store, view, line, gen);
-	if (rc == 0)
+	if (rc == 0 && !store->is_tree)
 		rc = file_get_locked(view, IMAGE_INODE, &view->image);
 	if (rc == -ENOENT)
 		rc = -EUCLEAN;
@@ -283,6 +285,8 @@ uint64_t branch_size_locked(struct store *store, struct branch *branch)
 	struct inode_item item;
 	struct line_path *path;
 
+	if (store->is_tree)
+		return 0;
 	if (branch->head)
 		return branch->head->image->item.size_bytes;
 	if (branch->size_bytes != BRANCH_SIZE_UNKNOWN)

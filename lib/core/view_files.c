@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "items.h"
+#include "layers.h"
 
 void view_init_stripes(struct view *view)
 {
@@ -122,6 +123,7 @@ int file_put_locked(struct file *file)
 	if (--file->references > 0)
 		return 0;
 	HASH_DEL(view->files, file);
+	base_file_close(file->base_file);
 	free(file);
 	return 0;
 }

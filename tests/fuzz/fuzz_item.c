@@ -12,7 +12,7 @@
 
 #define SEED UINT64_C(0x0123456789abcdef)
 
-enum { KEY = ITEM_TYPE_STACK + 1, VALUE, ENTRIES, PIECES };
+enum { KEY = ITEM_TYPE_LAST + 1, VALUE, ENTRIES, PIECES };
 
 enum { INPUT_BYTES_MAX = 16384 };
 static uint8_t bytes[INPUT_BYTES_MAX + ITEM_CHECKSUM_BYTES];
@@ -184,6 +184,9 @@ static void payload(enum item_type type, const uint8_t *data, size_t len_bytes)
 		break;
 	case ITEM_TYPE_STACK:
 		stack(data, len_bytes);
+		break;
+	case ITEM_TYPE_TARGET:
+	case ITEM_TYPE_ORPHAN:
 		break;
 	}
 }

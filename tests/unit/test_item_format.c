@@ -104,7 +104,12 @@ static void test_a_key_out_of_bounds_is_refused(void **state)
 	for (i = 0; i < ITEM_PREFIX_BYTES; i++)
 		assert_int_equal(decode_key(key, i, &out), -EUCLEAN);
 	assert_int_equal(key_rc(1, 0, "", 0), -EUCLEAN);
-	assert_int_equal(key_rc(1, ITEM_TYPE_STACK + 1, "", 0), -EUCLEAN);
+	assert_int_equal(key_rc(1, ITEM_TYPE_LAST + 1, "", 0), -EUCLEAN);
+	assert_int_equal(key_rc(1, ITEM_TYPE_TARGET, "", 0), 0);
+	assert_int_equal(key_rc(0, ITEM_TYPE_TARGET, "", 0), -EUCLEAN);
+	assert_int_equal(key_rc(0, ITEM_TYPE_ORPHAN, "12345678", 8), 0);
+	assert_int_equal(key_rc(0, ITEM_TYPE_ORPHAN, "1234567", 7), -EUCLEAN);
+	assert_int_equal(key_rc(1, ITEM_TYPE_ORPHAN, "12345678", 8), -EUCLEAN);
 	assert_int_equal(key_rc(1, 255, "", 0), -EUCLEAN);
 	assert_int_equal(key_rc(ITEM_INODE_MAX, ITEM_TYPE_INODE, "", 0), 0);
 	assert_int_equal(key_rc(ITEM_INODE_MAX + 1, ITEM_TYPE_INODE, "", 0),

@@ -177,9 +177,15 @@ static void test_an_empty_payload_is_absent(void **state)
 	unsigned type;
 
 	(void)state;
-	for (type = ITEM_TYPE_INODE; type <= ITEM_TYPE_STACK; type++)
+	for (type = ITEM_TYPE_INODE; type <= ITEM_TYPE_LAST; type++)
 		assert_int_equal(
 			item_payload_verify((enum item_type)type, NULL, 0), 0);
+	assert_int_equal(item_payload_verify(ITEM_TYPE_TARGET, "a", 1), 0);
+	assert_int_equal(item_payload_verify(ITEM_TYPE_TARGET, "a", 2),
+			 -EUCLEAN);
+	assert_int_equal(item_payload_verify(ITEM_TYPE_ORPHAN, "\1", 1), 0);
+	assert_int_equal(item_payload_verify(ITEM_TYPE_ORPHAN, "\2", 1),
+			 -EUCLEAN);
 	/* F-63 */
 	assert_int_equal(inode_item_decode("", 0, &inode), -EUCLEAN);
 	assert_int_equal(dirent_item_decode("", 0, &dirent), -EUCLEAN);
