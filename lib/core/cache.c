@@ -327,12 +327,40 @@ static int load_once(struct view *view, struct loaded *loaded, bool *out_raced)
 	return rc;
 }
 
-int cache_load(struct view *view, uint64_t inode, uint64_t number)
+/* Of an inode without windows there is nothing to load. 1: it has some. */
+static int add_first(struct file *file, uint64_t number)
+	REQUIRES(file->view->store->map_lock)
 {
-	AUTO_FREE struct loaded *loaded = malloc(sizeof(*loaded));
-	bool raced = true;
-	int rc = 0;
+	struct window_cache *cache = file->view->cache;
+	struct window *window;
 
+	if (file->item.flags & INODE_FLAG_MAPPED)
+		return 1;
+	if (cache_find(cache, file->inode, number))
+		return 0;
+	window = window_new(cache, file->inode, number, NULL, 0);
+	if (!window)
+		return -ENOMEM;
+	insert(file->view->store, window);
+	return 0;
+}
+
+int cache_load(struct file *file, uint64_t number)
+{
+	AUTO_FREE struct loaded *loaded = NULL;
+	struct view *view = file->view;
+	uint64_t inode = file->inode;
+	bool raced = true;
+	int rc;
+
+	mutex_lock(&view->store->map_lock);
+	mutex_assert_held(&file->view->store->map_lock);
+	rc = add_first(file, number);
+	mutex_unlock(&view->store->map_lock);
+	if (rc <= 0)
+		return rc;
+	rc = 0;
+	loaded = malloc(sizeof(*loaded));
 	if (!loaded)
 		return -ENOMEM;
 	atomic_fetch_add(&view->store->count.window_loads, 1);

@@ -17,11 +17,11 @@ struct window *cache_find(struct window_cache *cache, uint64_t inode,
 			  uint64_t number);
 
 /*
- * Makes sure that the view's window is in memory. It may be gone again when
+ * Makes sure that the file's window is in memory. It may be gone again when
  * the caller takes map_lock: look, and call again. The caller holds no lock
  * that is below order_lock.
  */
-NODISCARD int cache_load(struct view *view, uint64_t inode, uint64_t number);
+NODISCARD int cache_load(struct file *file, uint64_t number);
 
 /*
  * The window, ready to be changed by the head: a version that others see,

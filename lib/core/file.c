@@ -45,7 +45,7 @@ static int map_range(struct file *file, uint64_t number, unsigned begin,
 		if (window)
 			break;
 		mutex_unlock(&store->map_lock);
-		rc = cache_load(view, file->inode, number);
+		rc = cache_load(file, number);
 		if (rc < 0)
 			return rc;
 	}

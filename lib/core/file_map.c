@@ -103,7 +103,7 @@ int file_apply_slots_locked(struct file *file, uint64_t number,
 					   slots, slot_count);
 		mutex_unlock(&file->view->store->map_lock);
 		if (rc == -EAGAIN) {
-			int load = cache_load(view, file->inode, number);
+			int load = cache_load(file, number);
 
 			if (load < 0)
 				return load;
@@ -272,7 +272,7 @@ static int cut_slots(struct file *file, uint64_t first_block)
 		const struct window *window;
 		bool empty;
 
-		rc = cache_load(file->view, file->inode, number);
+		rc = cache_load(file, number);
 		if (rc < 0)
 			return rc;
 		mutex_lock(&store->map_lock);

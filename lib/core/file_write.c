@@ -137,8 +137,7 @@ static int write_zeros(struct file *file, uint64_t first_block,
 		       uint64_t block_count)
 {
 	struct store *store = file->view->store;
-	int rc = cache_load(file->view, file->inode,
-			    first_block / WINDOW_BLOCKS);
+	int rc = cache_load(file, first_block / WINDOW_BLOCKS);
 
 	if (rc < 0 || reads_as_hole(file, first_block, block_count))
 		return rc;
