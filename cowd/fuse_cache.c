@@ -1,22 +1,10 @@
 /*
  * What the kernel caches of an image, seen from the daemon: dirty pages are
- * called in, and the size is told, through the mount itself.
- *
- * Never by a thread that serves requests: all this waits for requests.
- *
- * I1: a thread that may wait in the daemon's own mount has no /dev/fuse.
- *
- * Such a call can't be interrupted, by kill -9 neither, while somebody else
- * has the image's inode lock and waits for an answer of the daemon. Killed
- * then, the daemon's other threads are gone and that one is not. Did it have
- * /dev/fuse open, the connection would stay, and both would wait for ever.
- * So the calls are made by a thread with a table of descriptors of its own:
- * with the others goes /dev/fuse, and all who wait are told so.
+ * called in, and the size is told, through the mount itself, as errands.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,62 +12,25 @@
 
 #include "fuse_impl.h"
 
-/* The image by its path, if that leads to this mount: another may be mounted
- * over it, or it was unmounted lazily. */
 static int open_image(struct mount *mount, int flags)
 {
 	char path[sizeof(mount->mountpoint) + sizeof(mount->options.name) + 1];
 	AUTO_CLOSE int fd = -1;
 	struct stat st;
 
+	/* The place first: to open what is there now could do anything. */
+	fd = mount_open_root(mount, O_PATH);
+	if (fd < 0)
+		return fd;
+	close(take_fd(&fd));
 	snprintf(path, sizeof(path), "%s/%s", mount->mountpoint,
 		 mount->options.name);
-	/* The place first: to open what is there now could do anything. */
-	fd = open(mount->mountpoint, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_dev != atomic_load(&mount->device))
-		return -ENOENT;
-	close(take_fd(&fd));
 	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_dev != atomic_load(&mount->device))
 		return -ENOENT;
 	return take_fd(&fd);
-}
-
-/* What is to be done apart from the daemon's descriptors. */
-struct errand {
-	int (*run)(struct errand *errand);
-	struct mount *mount;
-	bool with_times;
-	bool unreachable; /* the image can't be opened by its path */
-	int rc;
-};
-
-static void *run_apart(void *context)
-{
-	struct errand *errand = context;
-
-	/* I1; a kernel that can't do that goes without. */
-	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 &&
-	    errno != ENOSYS && errno != EPERM)
-		errand->rc = -errno;
-	else
-		errand->rc = errand->run(errand);
-	return NULL;
-}
-
-static int run(struct errand *errand)
-{
-	pthread_t thread;
-	int rc = -pthread_create(&thread, NULL, run_apart, errand);
-
-	if (rc < 0)
-		return rc;
-	pthread_join(thread, NULL);
-	return errand->rc;
 }
 
 static int write_pages(int fd)
@@ -109,7 +60,7 @@ int image_write_back(struct mount *mount)
 {
 	struct errand errand = { .run = write_back, .mount = mount };
 
-	return run(&errand);
+	return errand_run(&errand);
 }
 
 int image_flush_all(struct mount *mount)
@@ -123,7 +74,7 @@ int image_flush_all(struct mount *mount)
 
 	if (mount->options.read_only || mount->snapshot_id)
 		return 0;
-	rc = run(&errand);
+	rc = errand_run(&errand);
 	if (errand.unreachable) /* drops the clean pages, too */
 		return fuse_lowlevel_notify_inval_inode(
 			mount->session, image_node(mount), 0, 0);
@@ -146,7 +97,7 @@ void image_revoke(struct mount *mount)
 	struct errand errand = { .run = write_in_vain, .mount = mount };
 	fuse_ino_t node = image_node(mount);
 
-	(void)!run(&errand);
+	(void)!errand_run(&errand);
 	if (image_node(mount) == node)
 		image_raise_epoch(mount); /* there was no thread */
 	fuse_lowlevel_notify_inval_inode(mount->session, node, 0, 0);
@@ -173,7 +124,7 @@ static int drop_pages(struct errand *errand)
 void image_drop_pages(struct mount *mount)
 {
 	struct errand errand = { .run = drop_pages, .mount = mount };
-	bool dropped = run(&errand) == 0;
+	bool dropped = errand_run(&errand) == 0;
 
 	fuse_lowlevel_notify_inval_inode(mount->session, image_node(mount),
 					 dropped ? -1 : 0, 0);
@@ -208,7 +159,7 @@ int image_tell_size(struct mount *mount)
 {
 	struct errand errand = { .run = tell_size, .mount = mount };
 
-	return run(&errand);
+	return errand_run(&errand);
 }
 
 static int tell_growth(struct errand *errand)
@@ -229,5 +180,5 @@ int image_tell_growth(struct mount *mount)
 {
 	struct errand errand = { .run = tell_growth, .mount = mount };
 
-	return mount->options.read_only ? 0 : run(&errand);
+	return mount->options.read_only ? 0 : errand_run(&errand);
 }

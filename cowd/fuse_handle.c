@@ -88,18 +88,6 @@ static void put_handle(struct mount *mount, struct handle *handle)
 	free(handle);
 }
 
-static int put_off(struct mount *mount, fuse_req_t req, fuse_ino_t node,
-		   const struct fuse_file_info *fi) REQUIRES(mount->lock)
-{
-	struct waiting_open *waiting = calloc(1, sizeof(*waiting));
-
-	if (!waiting)
-		return -ENOMEM;
-	*waiting = (struct waiting_open){ req, node, *fi, mount->waiting };
-	mount->waiting = waiting;
-	return 0;
-}
-
 void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 {
 	struct mount *mount = image_mount(req);
@@ -121,7 +109,7 @@ void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	mutex_lock(&mount->lock);
 	waits = writable && mount->moving; /* I2 */
 	if (waits)
-		rc = put_off(mount, req, node, fi);
+		rc = mount_put_off(mount, req, node, NULL, 0, fi);
 	else if (node_is_image(node))
 		rc = take_image(mount, node, handle);
 	else
@@ -147,69 +135,11 @@ void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-unsigned image_writers(struct mount *mount)
+void image_open_again(const struct waiting_open *waiting)
 {
-	unsigned writers;
+	struct fuse_file_info info = waiting->info;
 
-	mutex_lock(&mount->lock);
-	writers = mount->writers;
-	mutex_unlock(&mount->lock);
-	return writers;
-}
-
-unsigned image_readers(struct mount *mount)
-{
-	unsigned readers;
-
-	mutex_lock(&mount->lock);
-	readers = mount->readers;
-	mutex_unlock(&mount->lock);
-	return readers;
-}
-
-unsigned image_hold_writers(struct mount *mount)
-{
-	unsigned writers;
-
-	mutex_lock(&mount->lock);
-	mount->moving = true; /* I2 */
-	writers = mount->writers;
-	mutex_unlock(&mount->lock);
-	return writers;
-}
-
-static struct waiting_open *end_hold(struct mount *mount)
-{
-	struct waiting_open *waiting;
-
-	mutex_lock(&mount->lock);
-	mount->moving = false;
-	waiting = mount->waiting;
-	mount->waiting = NULL;
-	mutex_unlock(&mount->lock);
-	return waiting;
-}
-
-void image_resume_writers(struct mount *mount)
-{
-	struct waiting_open *waiting = end_hold(mount), *next;
-
-	for (; waiting; waiting = next) {
-		next = waiting->next;
-		image_open(waiting->req, waiting->node, &waiting->info);
-		free(waiting);
-	}
-}
-
-void image_refuse_waiting(struct mount *mount)
-{
-	struct waiting_open *waiting = end_hold(mount), *next;
-
-	for (; waiting; waiting = next) {
-		next = waiting->next;
-		fuse_reply_err(waiting->req, EIO);
-		free(waiting);
-	}
+	image_open(waiting->req, waiting->node, &info);
 }
 
 void image_raise_epoch(struct mount *mount)

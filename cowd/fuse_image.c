@@ -43,7 +43,7 @@ static void image_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 		       image_mount(req)->options.read_only ? EROFS : EPERM);
 }
 
-const struct fuse_lowlevel_ops image_operations = {
+static const struct fuse_lowlevel_ops image_operations = {
 	.init = image_init,
 	.lookup = image_lookup,
 	.forget = image_forget,
@@ -68,4 +68,14 @@ const struct fuse_lowlevel_ops image_operations = {
 	.mkdir = image_mkdir,
 	.unlink = image_unlink,
 	.rmdir = image_unlink,
+};
+
+const struct mount_front image_front = {
+	.requests = &image_operations,
+	.close = image_forget_nodes,
+	.flush = image_flush_all,
+	.open_again = image_open_again,
+	.begin_move = image_begin_move,
+	.end_move = image_end_move,
+	.grown = image_grown,
 };

@@ -67,6 +67,30 @@ void image_leave(struct mount *mount);
 /* All handles and nodes of the image are old ones now. */
 void image_raise_epoch(struct mount *mount);
 
+/* The kernel's name for the image now. */
+fuse_ino_t image_node(struct mount *mount);
+void image_forget_nodes(struct mount *mount);
+/* Writes the kernel's dirty pages of the image back, through the mount.
+ * -ENOTCONN: it can't be reached by its path. */
+NODISCARD int image_write_back(struct mount *mount);
+/* Wherever the mount is, and the times of the image as well. */
+NODISCARD int image_flush_all(struct mount *mount);
+/* Every handle of the image answers EIO from now on, and no dirty page of
+ * theirs is written any more. */
+void image_revoke(struct mount *mount);
+/* The kernel forgets the image's clean pages and its attributes. */
+void image_drop_pages(struct mount *mount);
+/* The kernel's size of the image becomes the store's, which is another by now.
+ * -errno: the mount can't be reached by its path. */
+NODISCARD int image_tell_size(struct mount *mount);
+/* The same while writers are there, when it only grew. */
+NODISCARD int image_tell_growth(struct mount *mount);
+
+/* fuse_move.c: the image's part of a mount_front */
+void image_begin_move(struct mount *mount, bool revoke);
+void image_end_move(struct mount *mount);
+void image_grown(struct mount *mount);
+
 /* fuse_node.c */
 void image_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void image_forget(fuse_req_t req, fuse_ino_t node, uint64_t count);
@@ -82,6 +106,7 @@ void image_statfs(fuse_req_t req, fuse_ino_t node);
 /* fuse_handle.c */
 void image_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void image_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
+void image_open_again(const struct waiting_open *waiting);
 
 /* fuse_data.c */
 void image_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,

@@ -98,7 +98,7 @@ void image_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
 	*seek = (struct seek){ req,  mount,  handle,
 			       node, offset, whence == SEEK_DATA };
 	/* Mappings keep their handle open: without writers all is clean. */
-	if (handle->node || image_writers(mount) == 0)
+	if (handle->node || mount_writers(mount) == 0)
 		answer(seek, false);
 	else if (start_thread(seek) < 0)
 		answer(seek, true);

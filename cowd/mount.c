@@ -22,6 +22,7 @@ int mount_new(struct mounts *mounts, struct mount **out_mount)
 		return -ENOMEM;
 	mount->owner = mounts;
 	mount->store = mounts->store;
+	mount->front = &image_front;
 	mutex_init(&mount->lock);
 	pthread_rwlockattr_init(&attributes);
 	/* A stream of requests must not keep a revoke waiting. */
@@ -37,10 +38,10 @@ void mount_free(struct mount *mount)
 {
 	if (!mount)
 		return;
-	image_refuse_waiting(mount);
+	mount_refuse_waiting(mount);
 	if (mount->session)
 		fuse_session_destroy(mount->session);
-	image_forget_nodes(mount);
+	mount->front->close(mount);
 	if (mount->view)
 		view_put(mount->view);
 	mount_options_fini(&mount->options);
@@ -222,8 +223,9 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 int mount_start(struct mount *mount, struct failure *failure)
 {
 	mount->session = fuse_session_new(&mount->options.arguments,
-					  &image_operations,
-					  sizeof(image_operations), mount);
+					  mount->front->requests,
+					  sizeof(*mount->front->requests),
+					  mount);
 	if (!mount->session)
 		return failure_set(failure, FAILURE_FAILED, mount->mountpoint,
 				   "libfuse refused the mount options");

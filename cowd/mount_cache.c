@@ -77,7 +77,7 @@ static int flush(struct mount **list, size_t count, struct failure *failure)
 	int rc = list ? 0 : -ENOMEM;
 
 	for (i = 0; i < count && rc == 0; i++) {
-		rc = image_flush_all(list[i]);
+		rc = list[i]->front->flush(list[i]);
 		if (rc < 0)
 			failure_errno(failure, rc, list[i]->mountpoint,
 				      "can't write the kernel's dirty pages "
@@ -104,17 +104,9 @@ unsigned mounts_writers(struct mounts *mounts, const char *branch)
 	unsigned writers = 0;
 
 	for (i = 0; i < count; i++)
-		writers += image_writers(list[i]);
+		writers += mount_writers(list[i]);
 	mounts_unuse(mounts);
 	return writers;
-}
-
-static void note_size(struct mount *mount)
-{
-	struct file_info info;
-
-	file_get_info(view_image(mount->view), &info);
-	mount->size_before = info.size_bytes;
 }
 
 static int refuse_writers(unsigned writers, const char *branch,
@@ -145,7 +137,7 @@ static unsigned wait_for_releases(struct mount **list, size_t count)
 
 	for (waited = 0; waited <= WAIT_MS; waited += STEP_MS) {
 		for (i = 0, writers = 0; i < count; i++)
-			writers += image_writers(list[i]);
+			writers += mount_writers(list[i]);
 		if (writers == 0)
 			break;
 		nanosleep(&step, NULL);
@@ -161,7 +153,7 @@ static int begin(struct mount **list, size_t count, const char *branch,
 	int rc;
 
 	for (i = 0; i < count; i++)
-		writers += image_hold_writers(list[i]);
+		writers += mount_hold_writers(list[i]);
 	if (writers > 0 && !live)
 		writers = wait_for_releases(list, count);
 	rc = live ? 0 : refuse_writers(writers, branch, failure);
@@ -169,11 +161,8 @@ static int begin(struct mount **list, size_t count, const char *branch,
 		return rc;
 	/* What is dirty belongs to the state that is kept. */
 	rc = flush(list, count, failure);
-	for (i = 0; i < count && rc == 0; i++) {
-		if (writers > 0)
-			image_revoke(list[i]);
-		note_size(list[i]);
-	}
+	for (i = 0; i < count && rc == 0; i++)
+		list[i]->front->begin_move(list[i], writers > 0);
 	return rc;
 }
 
@@ -189,25 +178,11 @@ int mounts_begin_move(struct mounts *mounts, const char *branch, bool live,
 	rc = begin(list, count, branch, live, failure);
 	if (rc < 0) {
 		for (i = 0; i < count; i++)
-			image_resume_writers(list[i]);
+			mount_resume_writers(list[i]);
 		mounts_unclaim(mounts);
 	}
 	mounts_unuse(mounts);
 	return rc;
-}
-
-static void forget_pages(struct mount *mount)
-{
-	struct file_info info;
-
-	file_get_info(view_image(mount->view), &info);
-	/* Nobody reaches it by name: readers get errors, not another's size. */
-	if (info.size_bytes != mount->size_before && image_tell_size(mount) < 0)
-		image_revoke(mount);
-	image_drop_pages(mount);
-	fuse_lowlevel_notify_inval_entry(mount->session, FUSE_ROOT_ID,
-					 mount->options.name,
-					 strlen(mount->options.name));
 }
 
 void mounts_end_move(struct mounts *mounts, const char *branch)
@@ -216,9 +191,9 @@ void mounts_end_move(struct mounts *mounts, const char *branch)
 	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
 
 	for (i = 0; i < count; i++)
-		forget_pages(list[i]);
+		list[i]->front->end_move(list[i]);
 	for (i = 0; i < count; i++)
-		image_resume_writers(list[i]);
+		mount_resume_writers(list[i]);
 	mounts_unuse(mounts);
 	mounts_unclaim(mounts);
 }
@@ -228,10 +203,7 @@ void mounts_grown(struct mounts *mounts, const char *branch)
 	size_t count, i;
 	AUTO_FREE struct mount **list = mounts_heads(mounts, branch, &count);
 
-	for (i = 0; i < count; i++) {
-		(void)!image_tell_growth(list[i]);
-		fuse_lowlevel_notify_inval_inode(list[i]->session,
-						 image_node(list[i]), -1, 0);
-	}
+	for (i = 0; i < count; i++)
+		list[i]->front->grown(list[i]);
 	mounts_unuse(mounts);
 }

@@ -40,9 +40,30 @@ struct snapshot_node {
 /* An open for writing, put off until a move of the head is over. */
 struct waiting_open {
 	fuse_req_t req;
-	fuse_ino_t node;
+	fuse_ino_t node; /* of a create: the directory */
+	char *name;	 /* of a create, else NULL */
+	mode_t mode;
 	struct fuse_file_info info;
 	struct waiting_open *next;
+};
+
+struct mount;
+
+/* What differs between what is shown: an image, or a directory tree. */
+struct mount_front {
+	const struct fuse_lowlevel_ops *requests;
+	/* Forgets what the kernel knows; nobody asks any more. */
+	void (*close)(struct mount *mount);
+	/* The kernel's dirty pages and times reach the store. */
+	int (*flush)(struct mount *mount);
+	/* Does a request that was put off. */
+	void (*open_again)(const struct waiting_open *waiting);
+	/* Around a move of the head; revoke: somebody has it open for writing.
+	 * No request sees the time between. */
+	void (*begin_move)(struct mount *mount, bool revoke);
+	void (*end_move)(struct mount *mount);
+	/* The head became larger, and writers go on. */
+	void (*grown)(struct mount *mount);
 };
 
 struct mount {
@@ -53,6 +74,7 @@ struct mount {
 	uint32_t snapshot_id;
 	char mountpoint[4096];
 	struct mount_options options;
+	const struct mount_front *front;
 	struct view *view;
 	struct fuse_session *session;
 	pthread_t thread;    /* that serves it */
@@ -76,15 +98,7 @@ struct mount {
 	struct mount *next;
 };
 
-extern const struct fuse_lowlevel_ops image_operations;
-/* The kernel's name for the image now. */
-fuse_ino_t image_node(struct mount *mount);
-void image_forget_nodes(struct mount *mount);
-/* Writes the kernel's dirty pages of the image back, through the mount.
- * -ENOTCONN: it can't be reached by its path. */
-NODISCARD int image_write_back(struct mount *mount);
-/* Wherever the mount is, and the times of the image as well. */
-NODISCARD int image_flush_all(struct mount *mount);
+extern const struct mount_front image_front;
 
 /* Without root, by the rules of fusermount3. */
 NODISCARD int mount_check_user(const struct mount *mount,
@@ -126,23 +140,32 @@ void mounts_unuse(struct mounts *mounts);
 void mounts_claim(struct mounts *mounts);
 void mounts_unclaim(struct mounts *mounts);
 
-/* Every handle of the image answers EIO from now on, and no dirty page of
- * theirs is written any more. */
-void image_revoke(struct mount *mount);
+/* mount_writers.c: handles of the head, and opens that are put off. */
+unsigned mount_writers(struct mount *mount);
+unsigned mount_readers(struct mount *mount);
 /* Begins to put opens for writing off; returns the handles open for it. */
-unsigned image_hold_writers(struct mount *mount);
+unsigned mount_hold_writers(struct mount *mount);
+/* Puts one off; name: of a create, else NULL. */
+NODISCARD int mount_put_off(struct mount *mount, fuse_req_t req,
+			    fuse_ino_t node, const char *name, mode_t mode,
+			    const struct fuse_file_info *info)
+	REQUIRES(mount->lock);
 /* Answers those that were put off. */
-void image_resume_writers(struct mount *mount);
+void mount_resume_writers(struct mount *mount);
 /* The same with an error: the mount is gone. */
-void image_refuse_waiting(struct mount *mount);
-unsigned image_writers(struct mount *mount);
-unsigned image_readers(struct mount *mount);
-/* The kernel forgets the image's clean pages and its attributes. */
-void image_drop_pages(struct mount *mount);
-/* The kernel's size of the image becomes the store's, which is another by now.
- * -errno: the mount can't be reached by its path. */
-NODISCARD int image_tell_size(struct mount *mount);
-/* The same while writers are there, when it only grew. */
-NODISCARD int image_tell_growth(struct mount *mount);
+void mount_refuse_waiting(struct mount *mount);
+
+/* mount_errand.c: what is to be done apart from the daemon's descriptors. */
+struct errand {
+	int (*run)(struct errand *errand);
+	struct mount *mount;
+	bool with_times;
+	bool unreachable; /* the mount can't be reached by its path */
+	int rc;
+};
+NODISCARD int errand_run(struct errand *errand);
+/* The mountpoint, if its path leads to this mount: another may be mounted over
+ * it, or it was unmounted lazily. A descriptor. */
+NODISCARD int mount_open_root(struct mount *mount, int flags);
 /* The branch's name now: it may be renamed while it is mounted. */
 void mount_branch(struct mount *mount, char name[STORE_NAME_BYTES_MAX + 1]);

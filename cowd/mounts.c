@@ -423,8 +423,8 @@ json_t *mounts_list(struct mounts *mounts)
 				  "mountpoint", mount->mountpoint, "file",
 				  mount->options.name, "read_only",
 				  mount->options.read_only, "writers",
-				  (int)image_writers(mount), "readers",
-				  (int)image_readers(mount), "warnings",
+				  (int)mount_writers(mount), "readers",
+				  (int)mount_readers(mount), "warnings",
 				  mount->options.warnings));
 	}
 	mutex_unlock(&mounts->lock);
