@@ -385,6 +385,23 @@ uint32_t graph_last_kept(const struct graph *graph, uint32_t line_id,
 		      0;
 }
 
+uint32_t graph_last_saved_point(const struct graph *graph, uint32_t line_id,
+				uint32_t limit)
+{
+	uint32_t last = last_on_line(graph, line_id, 0, limit, false);
+	size_t i;
+
+	for (i = 0; i < graph->snapshot_count; i++) {
+		const struct snapshot *snapshot = graph->snapshots[i];
+
+		if (snapshot->row.line == line_id &&
+		    snapshot->row.gen <= limit && snapshot->row.gen > last &&
+		    snapshot->dirty)
+			last = snapshot->row.gen;
+	}
+	return last;
+}
+
 uint32_t graph_next_point(const struct graph *graph, uint32_t line_id,
 			  uint32_t from)
 {

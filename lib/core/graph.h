@@ -125,6 +125,11 @@ uint32_t graph_last_kept(const struct graph *graph, uint32_t line,
  * line left at, UINT32_MAX: none. */
 uint32_t graph_next_point(const struct graph *graph, uint32_t line,
 			  uint32_t from);
+/* The newest generation <= limit of the line itself that a snapshot sees or
+ * that a line left at; 0: none. What was given up after the last checkpoint
+ * began counts still: the log may be lost behind that. */
+uint32_t graph_last_saved_point(const struct graph *graph, uint32_t line,
+				uint32_t limit);
 /* Is nobody on the line, not even on the way to be deleted, and at most one
  * line left it? Then it can be dropped or folded. */
 bool graph_is_ghost(const struct graph *graph, const struct line *line);

@@ -4,6 +4,10 @@
  * I1: what is in a table is in the log too; a checkpoint makes rows of it.
  * I2: of one key and version the newer table has the newer payload, and both
  *     have newer ones than the index.
+ * I3: a row is there because somebody sees it: who saves a newer one of its
+ *     line, and nobody else saw it, drops it.
+ * I4: an absent row is there because it hides an older one. Who drops a row
+ *     looks at the next version (here, and in reap_items.c).
  *
  * item_lock guards the tables; it is a leaf. Tables change under order_lock as
  * well.
@@ -174,42 +178,100 @@ void items_begin_save_locked(struct store *store)
 	mutex_unlock(&store->item_lock);
 }
 
-/* Does the line still see a version of this key that is not absent? Its own
- * row of this generation is gone. */
-static int hides_something(struct store *store, const struct item *item)
+int items_hide_locked(struct store *store, const uint8_t *key, size_t key_bytes,
+		      struct item_version version, bool *out_hides)
 {
 	AUTO_FREE struct item_copy *older = NULL;
-	struct line_path *path;
+	struct line_path *path =
+		graph_path(&store->graph, version.line, version.gen - 1);
 	int rc;
 
-	mutex_lock(&store->order_lock);
-	path = graph_path(&store->graph, item->version.line, item->version.gen);
-	mutex_unlock(&store->order_lock);
 	if (!path)
 		return -ENOMEM;
-	rc = find_saved(store, path, item->bytes, item->key_bytes, &older);
+	rc = find_saved(store, path, key, key_bytes, &older);
 	line_path_put(path);
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	return older->payload_bytes > 0;
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*out_hides = older && older->payload_bytes > 0;
+	return 0;
 }
 
-/* An absent version is a row only where it hides an older one. */
-static int save_absent(struct store *store, const struct item *item,
-		       bool *out_needed)
-{
-	int rc = index_item_delete(store->index, item->bytes, item->key_bytes,
-				   &item->version);
+/* What a checkpoint saves, one after the other in the order of the table. */
+struct save {
+	struct store *store;
+	const struct item *item;
+	/* The last point before this version. */
+	struct item_version version;
+	uint32_t last_point;
+	uint8_t value[ITEM_VALUE_BYTES_MAX];
+};
 
-	if (rc == 0)
-		rc = hides_something(store, item);
-	*out_needed = rc > 0;
-	return rc < 0 ? rc : 0;
+static void find_last_point(struct save *save)
+{
+	struct store *store = save->store;
+	struct item_version version = save->item->version;
+
+	if (version.line == save->version.line &&
+	    version.gen == save->version.gen)
+		return;
+	mutex_lock(&store->order_lock);
+	save->last_point = graph_last_saved_point(&store->graph, version.line,
+						  version.gen - 1);
+	mutex_unlock(&store->order_lock);
+	save->version = version;
 }
 
-static int save_item(struct store *store, const struct item *item,
-		     uint8_t *value)
+/* Older rows of the line that somebody saw who is gone, and the head until
+ * now (I3). */
+static int drop_replaced(struct save *save)
 {
+	const struct item *item = save->item;
+	struct item_version from = item->version, found;
+	size_t value_bytes;
+	int rc;
+
+	if (from.gen == 0) /* a fact */
+		return 0;
+	find_last_point(save);
+	for (from.gen--;; from.gen = found.gen - 1) {
+		rc = index_item_previous_version(save->store->index,
+						 item->bytes, item->key_bytes,
+						 &from, &found, NULL, 0,
+						 &value_bytes);
+		if (rc == -ENOENT)
+			return 0;
+		if (rc < 0 && rc != -ERANGE)
+			return rc;
+		if (found.gen <= save->last_point)
+			return 0;
+		rc = index_item_delete(save->store->index, item->bytes,
+				       item->key_bytes, &found);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+/* An absent version is a row only where it hides an older one (I4). */
+static int is_needed(struct save *save, bool *out_needed)
+{
+	struct store *store = save->store;
+	const struct item *item = save->item;
+	int rc;
+
+	*out_needed = item->payload_bytes > 0;
+	if (*out_needed || item->version.gen == 0)
+		return 0;
+	mutex_lock(&store->order_lock);
+	rc = items_hide_locked(store, item->bytes, item->key_bytes,
+			       item->version, out_needed);
+	mutex_unlock(&store->order_lock);
+	return rc;
+}
+
+static int save_item(struct save *save)
+{
+	struct store *store = save->store;
+	const struct item *item = save->item;
 	const struct item_identity identity = {
 		.key = item->bytes,
 		.key_bytes = item->key_bytes,
@@ -218,29 +280,34 @@ static int save_item(struct store *store, const struct item *item,
 	};
 	size_t value_bytes;
 	bool needed = true;
-	int rc = 0;
+	int rc = drop_replaced(save);
 
-	if (item->payload_bytes == 0)
-		rc = save_absent(store, item, &needed);
-	if (rc < 0 || !needed)
+	if (rc == 0)
+		rc = is_needed(save, &needed);
+	if (rc < 0)
 		return rc;
+	if (!needed)
+		return index_item_delete(store->index, item->bytes,
+					 item->key_bytes, &item->version);
 	value_bytes = item_value_encode(store->seed, &identity,
 					item_payload(item), item->payload_bytes,
-					value);
+					save->value);
 	return index_item_put(store->index, item->bytes, item->key_bytes,
-			      &item->version, value, value_bytes);
+			      &item->version, save->value, value_bytes);
 }
 
 int items_save(struct store *store)
 {
-	AUTO_FREE uint8_t *value = malloc(ITEM_VALUE_BYTES_MAX);
-	const struct item *item;
-	int rc = value ? 0 : -ENOMEM;
+	AUTO_FREE struct save *save = calloc(1, sizeof(*save));
+	int rc = 0;
 
+	if (!save)
+		return -ENOMEM;
+	save->store = store;
 	/* The table is only read now. */
-	for (item = item_table_first(&store->saving_items); item && rc == 0;
-	     item = item_table_after(item))
-		rc = save_item(store, item, value);
+	for (save->item = item_table_first(&store->saving_items);
+	     save->item && rc == 0; save->item = item_table_after(save->item))
+		rc = save_item(save);
 	return rc;
 }
 

@@ -75,6 +75,11 @@ NODISCARD int items_put_locked(struct store *store, const uint8_t *key,
 void items_begin_save_locked(struct store *store) REQUIRES(store->order_lock);
 NODISCARD int items_save(struct store *store);
 void items_end_save(struct store *store);
+/* Is there an older row that is not absent, and that the line saw before this
+ * version? Else an absent one is of no use. */
+NODISCARD int items_hide_locked(struct store *store, const uint8_t *key,
+				size_t key_bytes, struct item_version version,
+				bool *out_hides) REQUIRES(store->order_lock);
 /* Unsaved versions of a line up to gen? */
 bool items_unsaved(struct store *store, uint32_t line, uint32_t gen);
 uint64_t items_memory_bytes(struct store *store);

@@ -1,6 +1,11 @@
 /*
  * Dropping and folding versions of items, as reap_row.c and fold.c do it with
  * those of windows; but nothing is freed with an item.
+ *
+ * I1: an absent row hides an older one (item_store.c, I4): whenever a row
+ *     goes, the next version of its key may have lost what it hid, on the
+ *     line or, if the line is folded, first on the child. It is the only one:
+ *     a row stays while any other line has left it in its generations.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -85,12 +90,41 @@ static int visit_rows(struct store *store, uint32_t line, uint32_t gen_begin,
 	return rc;
 }
 
+/* The first row of the item on a line from gen on, if it is absent and hides
+ * nothing. Unsaved versions are looked at when they are saved. */
+static int drop_needless(const struct item_visit *visit, uint32_t line,
+			 uint32_t gen) REQUIRES(visit->store->order_lock)
+{
+	struct store *store = visit->store;
+	const struct item_row_key *row = visit->row;
+	const struct item_version from = { line, gen };
+	struct item_version found;
+	size_t value_bytes;
+	bool hides = false;
+	int rc = index_item_next_version(store->index, row->key, row->key_bytes,
+					 &from, &found, NULL, 0, &value_bytes);
+
+	if (rc != -ERANGE)
+		return rc == -ENOENT ? 0 : rc;
+	if (!item_value_absent(value_bytes))
+		return 0;
+	rc = items_hide_locked(store, row->key, row->key_bytes, found, &hides);
+	if (rc < 0 || hides)
+		return rc;
+	return index_item_delete(store->index, row->key, row->key_bytes,
+				 &found);
+}
+
 static int delete_row(const struct item_visit *visit)
+	REQUIRES(visit->store->order_lock)
 {
 	const struct item_version version = version_of(visit);
+	int rc = index_item_delete(visit->store->index, visit->row->key,
+				   visit->row->key_bytes, &version);
 
-	return index_item_delete(visit->store->index, visit->row->key,
-				 visit->row->key_bytes, &version);
+	if (rc < 0)
+		return rc;
+	return drop_needless(visit, visit->line, version.gen + 1); /* I1 */
 }
 
 /* A row stays while something sees the generations that it covers. */
@@ -139,6 +173,7 @@ static int seen_by_child(const struct item_visit *visit,
 }
 
 static int hand_down(const struct item_visit *visit, uint32_t child)
+	REQUIRES(visit->store->order_lock)
 {
 	const struct item_row_key *row = visit->row;
 	const struct item_version version = version_of(visit);
@@ -159,6 +194,8 @@ static int hand_down(const struct item_visit *visit, uint32_t child)
 	rc = index_item_next_version(visit->store->index, row->key,
 				     row->key_bytes, &version, &at, value,
 				     ITEM_VALUE_BYTES_MAX, &value_bytes);
+	if (rc == -ENOENT || (rc == 0 && at.gen != version.gen))
+		return 0; /* it was needless, and is gone */
 	if (rc < 0)
 		return rc;
 	found.value_bytes = (uint32_t)value_bytes;
@@ -181,7 +218,10 @@ static int fold_row(const struct item_visit *visit, void *context)
 
 	if (rc < 0)
 		return rc;
-	return seen ? hand_down(visit, child->id) : delete_row(visit);
+	if (seen)
+		return hand_down(visit, child->id);
+	rc = delete_row(visit);
+	return rc < 0 ? rc : drop_needless(visit, child->id, 0); /* I1 */
 }
 
 int fold_items(struct store *store, uint32_t line, struct line_row *child)
