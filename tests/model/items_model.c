@@ -145,7 +145,6 @@ static size_t make_payload(const struct key *key, uint64_t value)
 	case ITEM_TYPE_INODE:
 	case ITEM_TYPE_TARGET:
 	case ITEM_TYPE_ORPHAN:
-	case ITEM_TYPE_LAST:
 		break;
 	}
 	abort();
