@@ -329,7 +329,7 @@ step_stress() {
 		file-ioctl filename flock fpunch fsize fstat getdent handle \
 		hdd inode-flags inotify io iomix lease link locka lockf \
 		lockofd mknod mmap msync open readahead rename revio seek \
-		sendfile splice symlink sync-file touch truncate unlink utime \
+		sendfile splice symlink sync-file touch utime \
 		xattr; do
 		tried "stress-ng: $one" stress_ng "$one"
 	done
