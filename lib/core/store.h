@@ -95,6 +95,12 @@ struct store_status {
 	uint64_t deleting_snapshots; /* background work left */
 };
 
+/* Room on the host's file system, without the reserve. */
+struct store_room {
+	uint64_t total_bytes, free_bytes;
+};
+NODISCARD int store_room(struct store *store, struct store_room *out_room);
+
 void store_status(struct store *store, struct store_status *out_status);
 
 /* Counters since the store was opened; rates are the reader's business. */

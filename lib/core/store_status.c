@@ -54,6 +54,19 @@ static void fill_health(struct store *store, struct store_status *status)
 	mutex_unlock(&store->worker_lock);
 }
 
+int store_room(struct store *store, struct store_room *out_room)
+{
+	uint64_t reserve = store->live.reserve_bytes, free_bytes;
+	struct statvfs vfs;
+
+	if (fstatvfs(store->directory_fd, &vfs) < 0)
+		return -errno;
+	free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	out_room->total_bytes = (uint64_t)vfs.f_blocks * vfs.f_frsize;
+	out_room->free_bytes = free_bytes > reserve ? free_bytes - reserve : 0;
+	return 0;
+}
+
 void store_status(struct store *store, struct store_status *out_status)
 {
 	struct store_status *status = out_status;

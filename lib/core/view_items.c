@@ -33,9 +33,14 @@ int view_item_get(struct view *view, const struct item_key *key,
 {
 	uint8_t bytes[ITEM_KEY_BYTES_MAX];
 	size_t key_bytes = item_key_encode(key, bytes);
-	struct line_path *path = path_of(view);
-	int rc = items_find(view->store, path, bytes, key_bytes, out_copy);
+	struct line_path *path;
+	int rc;
 
+	if (key->type == ITEM_TYPE_ORIGIN)
+		return items_find(view->store, items_facts_path, bytes,
+				  key_bytes, out_copy);
+	path = path_of(view);
+	rc = items_find(view->store, path, bytes, key_bytes, out_copy);
 	line_path_put(path);
 	return rc;
 }

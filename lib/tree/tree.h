@@ -26,9 +26,10 @@ struct tree;
  * that returns one adds a reference. */
 struct tree_node;
 
-/* Takes over the reference of the view. */
-NODISCARD int tree_open(struct view *view, struct tree **out_tree);
-/* All nodes must have been put. */
+/* Takes over the reference of the view, also when it fails. */
+NODISCARD int tree_open(struct view *view, struct tree **out_tree,
+			struct failure *failure);
+/* Nodes that were not put are forgotten. */
 void tree_close(struct tree *tree);
 struct view *tree_view(struct tree *tree);
 /* The root, without a reference of its own; lives as long as the tree. */

@@ -1,0 +1,139 @@
+/*
+ * The tree's insides, shared by lib/tree only.
+ *
+ * Lock order: names_lock -> nodes_lock -> the store's locks.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "file.h"
+#include "layers.h"
+#include "mutex.h"
+#include "tree.h"
+#include "view_items.h"
+
+enum { MODE_KIND_SHIFT = 12 };
+
+/* Does the view have an item of the inode? Found out once. */
+enum stored { STORED_UNKNOWN, STORED_NO, STORED_YES };
+
+struct tree_node {
+	struct tree *tree;
+	uint64_t inode;
+	uint32_t kind;		/* S_IFMT >> 12 */
+	struct base_node *base; /* what is below it, or NULL; never changes */
+	/* nodes_lock */
+	uint64_t references;
+	uint32_t open_count;
+	struct file *file; /* while it is open */
+	atomic_int stored; /* enum stored */
+	bool has_origin;   /* its ORIGIN item is there; names_lock */
+	bool orphan;	   /* no name, but an item; names_lock */
+	struct inode_item *remembered; /* it is deleted: what it was */
+	UT_hash_handle hh;
+};
+
+struct tree {
+	struct view *view;
+	struct layers *layers;
+	/* Names, links and what an inode is: shared to look, exclusive to
+	 * change. */
+	pthread_rwlock_t names_lock;
+	struct mutex nodes_lock;
+	struct tree_node *nodes; /* by inode */
+	struct tree_node *root;
+};
+
+/* --- tree_node.c --- */
+
+/* The node of an inode, with a reference more; made if it is not known. Takes
+ * over base. base NULL: it is looked for if the inode is one of base. */
+NODISCARD int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
+			struct base_node *base, struct tree_node **out_node);
+/* What the inode is, with names_lock held. -ESTALE. */
+NODISCARD int node_load(struct tree_node *node, struct inode_item *out_item);
+NODISCARD int node_attr(struct tree_node *node, struct tree_attr *out_attr);
+/* stat: of its base, looked at just now; NULL: not known. */
+NODISCARD int node_attr_seen(struct tree_node *node,
+			     const struct base_stat *stat,
+			     struct tree_attr *out_attr);
+/* The directory that it is in. */
+NODISCARD int node_parent(struct tree_node *node, uint64_t *out_inode);
+
+/* --- tree_lookup.c --- */
+
+struct found_name {
+	uint64_t inode;
+	uint32_t kind;
+	bool from_base; /* no item says so */
+	bool in_base;	/* base has this name, too: only if from_base, or asked
+			 * for with find_below */
+	struct base_node *base; /* from_base: its place, owned */
+	struct base_stat stat;	/* from_base */
+};
+
+NODISCARD int check_name(const char *name);
+/* names_lock is held. -ENOENT: found->base is NULL. */
+NODISCARD int find_name(struct tree_node *parent, const char *name,
+			struct found_name *found);
+void found_fini(struct found_name *found);
+/* Would base show a name here, if no item said otherwise? */
+NODISCARD int find_below(struct tree_node *parent, const char *name,
+			 bool *out_there);
+
+/* --- tree_change.c: one operation that changes names or inodes --- */
+
+enum { CHANGE_NODES_MAX = 6 };
+
+struct touched {
+	struct tree_node *node;
+	struct inode_item item; /* to be changed between begin and commit */
+	bool put;		/* it was: save it */
+	bool remove;		/* the inode goes */
+	bool orphan;		/* it loses its last name, but is used */
+	struct origin_note *origins; /* facts to be noted with it */
+};
+
+struct change {
+	struct tree *tree;
+	struct view_edit edit;
+	int64_t now_ns;
+	struct touched touched[CHANGE_NODES_MAX];
+	unsigned count;
+};
+
+/* names_lock is held exclusively from begin to end. */
+void change_init(struct change *change, struct tree *tree);
+/* Before change_begin: looks at the inode and, if it is one of base, at where
+ * it is. The same node twice gives the same entry. */
+NODISCARD int change_touch(struct change *change, struct tree_node *node,
+			   struct touched **out_touched);
+/* From here on the store waits. */
+NODISCARD int change_begin(struct change *change);
+/* Modification and change of a directory. */
+void change_directory(struct change *change, struct touched *directory);
+void change_put_name(struct change *change, const struct tree_node *parent,
+		     const char *name, uint64_t inode, uint32_t kind);
+/* hidden: base has it. */
+void change_drop_name(struct change *change, const struct tree_node *parent,
+		      const char *name, bool hidden);
+/* A new inode without a name. */
+void change_put_orphan(struct change *change, uint64_t inode);
+NODISCARD int change_commit(struct change *change);
+void change_fini(struct change *change);
+
+/* --- tree_remove.c --- */
+
+/* One link of the inode less; without links it goes, now or when nobody
+ * uses it any more. Between change_begin and change_commit. */
+void change_unlink(struct change *change, struct touched *touched);
+/* Deletes what has no name and is not used any more. */
+void node_delete_orphan(struct tree_node *node);
+NODISCARD int tree_delete_orphans(struct tree *tree);
+/* -ENOTEMPTY. names_lock is held. */
+NODISCARD int node_check_empty(struct tree_node *node);

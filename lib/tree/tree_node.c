@@ -1,0 +1,413 @@
+/*
+ * Nodes: the inodes of a tree that somebody knows, and what they are.
+ *
+ * I1: there is one node for an inode, so that the number of names, opens and
+ *     what is stored of it are told in one place.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tree_impl.h"
+
+enum { DEPTH_MAX = 100000 };
+
+uint64_t tree_node_inode(const struct tree_node *node)
+{
+	return node->inode;
+}
+
+static struct tree_node *find_node(struct tree *tree, uint64_t inode)
+	REQUIRES(tree->nodes_lock)
+{
+	struct tree_node *node;
+
+	HASH_FIND(hh, tree->nodes, &inode, sizeof(inode), node);
+	return node;
+}
+
+/* --- where an object of base is --- */
+
+/* On the way from an object of base up to one whose place is known. */
+struct step {
+	uint64_t inode;
+	struct item_copy *copy;
+	struct origin_item origin; /* points into the copy */
+	struct step *below;
+};
+
+static struct base_node *known_base(struct tree *tree, uint64_t inode)
+{
+	const struct tree_node *node;
+	struct base_node *base = NULL;
+
+	mutex_lock(&tree->nodes_lock);
+	node = find_node(tree, inode);
+	if (node && node->base)
+		base = base_node_get(node->base);
+	mutex_unlock(&tree->nodes_lock);
+	return base;
+}
+
+static int read_origin(struct tree *tree, uint64_t inode, struct step *step)
+{
+	const struct item_key key = { .inode = inode,
+				      .type = ITEM_TYPE_ORIGIN };
+	int rc = view_item_get(tree->view, &key, &step->copy);
+
+	if (rc == 0)
+		rc = origin_item_decode(step->copy->payload,
+					step->copy->payload_bytes,
+					&step->origin);
+	step->inode = inode;
+	return rc == -ENOENT ? -ESTALE : rc;
+}
+
+static struct step *pop(struct step *step)
+{
+	struct step *below = step->below;
+
+	free(step->copy);
+	free(step);
+	return below;
+}
+
+/* From base, the parent of the first step, down. Takes over base. */
+static int descend(struct base_node *base, struct step **steps,
+		   struct base_node **out_base)
+{
+	int rc = 0;
+
+	while (*steps && rc == 0) {
+		const struct origin_item *origin = &(*steps)->origin;
+		struct base_node *child = NULL;
+		struct base_stat stat;
+		char name[ITEM_NAME_BYTES_MAX + 1];
+
+		memcpy(name, origin->name, origin->name_bytes);
+		name[origin->name_bytes] = '\0';
+		rc = base_lookup_in(base, name, origin->layer, &child, &stat);
+		if (rc == 0 &&
+		    (stat.stat.st_mode >> MODE_KIND_SHIFT != origin->kind ||
+		     stat.stat.st_ino != origin->base_inode)) {
+			base_node_put(child);
+			rc = -ESTALE;
+		}
+		base_node_put(base);
+		base = rc == 0 ? child : NULL;
+		*steps = pop(*steps);
+	}
+	if (rc < 0)
+		return rc == -ENOENT || rc == -ENOTDIR ? -ESTALE : rc;
+	*out_base = base;
+	return 0;
+}
+
+static int find_base(struct tree *tree, uint64_t inode,
+		     struct base_node **out_base)
+{
+	struct base_node *base = NULL;
+	struct step *steps = NULL;
+	unsigned depth = 0;
+	int rc = 0;
+
+	while (rc == 0 && !(base = known_base(tree, inode))) {
+		struct step *step = calloc(1, sizeof(*step));
+
+		if (!step) {
+			rc = -ENOMEM;
+			break;
+		}
+		step->below = steps;
+		steps = step;
+		rc = read_origin(tree, inode, step);
+		if (rc == 0 && ++depth > DEPTH_MAX)
+			rc = -EUCLEAN;
+		inode = step->origin.parent;
+	}
+	if (rc == 0)
+		rc = descend(base, &steps, out_base);
+	while (steps)
+		steps = pop(steps);
+	return rc;
+}
+
+/* --- nodes --- */
+
+static int add_node(struct tree *tree, uint64_t inode, uint32_t kind,
+		    struct base_node *base, struct tree_node **out_node)
+	REQUIRES(tree->nodes_lock)
+{
+	struct tree_node *node = find_node(tree, inode);
+
+	if (node) {
+		node->references++;
+		*out_node = node;
+		return 0;
+	}
+	node = calloc(1, sizeof(*node));
+	if (!node)
+		return -ENOMEM;
+	node->tree = tree;
+	node->inode = inode;
+	node->kind = kind;
+	node->base = base ? base_node_get(base) : NULL;
+	node->references = 1;
+	HASH_ADD(hh, tree->nodes, inode, sizeof(node->inode), node);
+	*out_node = node;
+	return 0;
+}
+
+int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
+	      struct base_node *base, struct tree_node **out_node)
+{
+	struct tree_node *node;
+	int rc = 0;
+
+	mutex_lock(&tree->nodes_lock);
+	node = find_node(tree, inode);
+	if (node)
+		node->references++;
+	mutex_unlock(&tree->nodes_lock);
+	if (!node && !base && inode >= INODE_NEW_END)
+		rc = find_base(tree, inode, &base);
+	if (!node && rc == 0) {
+		mutex_lock(&tree->nodes_lock);
+		rc = add_node(tree, inode, kind, base, &node);
+		mutex_unlock(&tree->nodes_lock);
+	}
+	base_node_put(base);
+	if (rc == 0)
+		*out_node = node;
+	return rc;
+}
+
+struct tree_node *tree_node_get(struct tree_node *node)
+{
+	mutex_lock(&node->tree->nodes_lock);
+	node->references++;
+	mutex_unlock(&node->tree->nodes_lock);
+	return node;
+}
+
+static void node_free(struct tree_node *node)
+{
+	base_node_put(node->base);
+	free(node->remembered);
+	free(node);
+}
+
+/* Only its owner is left, if there was work to be done for it meanwhile. */
+static bool drop_references(struct tree_node *node, uint64_t count,
+			    bool *out_orphan)
+{
+	struct tree *tree = node->tree;
+	bool last;
+
+	mutex_lock(&tree->nodes_lock);
+	*out_orphan = node->orphan && node->references == count;
+	if (!*out_orphan)
+		node->references -= count;
+	last = node->references == 0;
+	if (last)
+		HASH_DEL(tree->nodes, node);
+	mutex_unlock(&tree->nodes_lock);
+	return last;
+}
+
+void tree_node_put(struct tree_node *node, uint64_t count)
+{
+	bool orphan;
+
+	if (drop_references(node, count, &orphan)) {
+		node_free(node);
+		return;
+	}
+	if (!orphan)
+		return;
+	/* Nobody can find it any more: no new reference comes. */
+	node_delete_orphan(node);
+	if (drop_references(node, count, &orphan))
+		node_free(node);
+}
+
+int tree_node_find(struct tree *tree, uint64_t inode,
+		   struct tree_node **out_node)
+{
+	struct inode_item item;
+	int rc;
+
+	pthread_rwlock_rdlock(&tree->names_lock);
+	mutex_lock(&tree->nodes_lock);
+	*out_node = find_node(tree, inode);
+	if (*out_node)
+		(*out_node)->references++;
+	mutex_unlock(&tree->nodes_lock);
+	rc = *out_node ? 0 : view_inode_get(tree->view, inode, &item);
+	if (rc == 0 && !*out_node)
+		rc = item.nlink == 0 ? -ESTALE :
+				       node_open(tree, inode,
+						 item.mode >> MODE_KIND_SHIFT,
+						 NULL, out_node);
+	pthread_rwlock_unlock(&tree->names_lock);
+	return rc == -ENOENT ? -ESTALE : rc;
+}
+
+/* --- what a node is --- */
+
+static int64_t ns_of(struct timespec time)
+{
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void item_of_stat(const struct base_stat *seen,
+			 struct inode_item *out_item)
+{
+	const struct stat *st = &seen->stat;
+	bool is_file = S_ISREG(st->st_mode);
+
+	*out_item = (struct inode_item){
+		.mode = st->st_mode,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.nlink = (uint32_t)st->st_nlink,
+		.size_bytes = (uint64_t)st->st_size,
+		.base_visible_bytes = is_file ? (uint64_t)st->st_size : 0,
+		.atime_ns = ns_of(st->st_atim),
+		.mtime_ns = ns_of(st->st_mtim),
+		.ctime_ns = ns_of(st->st_ctim),
+		.btime_ns = seen->btime_ns,
+		.rdev = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ?
+				st->st_rdev :
+				0,
+	};
+}
+
+/* 1: it has no item, base tells. */
+static int load_item(struct tree_node *node, struct inode_item *out_item)
+{
+	int rc;
+
+	if (node->remembered) {
+		*out_item = *node->remembered;
+		return 0;
+	}
+	if (atomic_load(&node->stored) == STORED_NO)
+		return 1;
+	rc = view_inode_get(node->tree->view, node->inode, out_item);
+	if (rc == 0)
+		atomic_store(&node->stored, STORED_YES);
+	if (rc != -ENOENT)
+		return rc;
+	if (!node->base)
+		return -ESTALE;
+	atomic_store(&node->stored, STORED_NO);
+	return 1;
+}
+
+int node_load(struct tree_node *node, struct inode_item *out_item)
+{
+	struct base_stat seen;
+	int rc = load_item(node, out_item);
+
+	if (rc <= 0)
+		return rc;
+	rc = base_stat(node->base, &seen);
+	if (rc == 0)
+		item_of_stat(&seen, out_item);
+	return rc;
+}
+
+/* Blocks of 512 bytes: what is stored and what base has, but no more than the
+ * size asks for. */
+static uint64_t blocks_of(const struct inode_item *item,
+			  const struct base_stat *seen)
+{
+	uint64_t blocks = item->data_blocks * (BLOCK_BYTES / 512);
+	uint64_t most = (item->size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES *
+			(BLOCK_BYTES / 512);
+
+	if (S_ISDIR(item->mode))
+		return seen ? (uint64_t)seen->stat.st_blocks : 8;
+	if (!seen)
+		return blocks;
+	if (item->data_blocks == 0 &&
+	    item->size_bytes == (uint64_t)seen->stat.st_size)
+		return (uint64_t)seen->stat.st_blocks;
+	blocks += (uint64_t)seen->stat.st_blocks;
+	return blocks < most ? blocks : most;
+}
+
+static void fill_attr(const struct tree_node *node,
+		      const struct inode_item *item,
+		      const struct base_stat *seen, struct tree_attr *out_attr)
+{
+	*out_attr = (struct tree_attr){
+		.inode = node->inode,
+		.mode = item->mode,
+		.nlink = item->nlink,
+		.uid = item->uid,
+		.gid = item->gid,
+		.rdev = item->rdev,
+		.size_bytes = item->size_bytes,
+		.blocks = blocks_of(item, seen),
+		.atime_ns = item->atime_ns,
+		.mtime_ns = item->mtime_ns,
+		.ctime_ns = item->ctime_ns,
+		.btime_ns = item->btime_ns,
+	};
+}
+
+int node_attr_seen(struct tree_node *node, const struct base_stat *stat,
+		   struct tree_attr *out_attr)
+{
+	struct inode_item item;
+	struct base_stat seen;
+	int rc = load_item(node, &item);
+	bool from_base = rc == 1;
+
+	if (rc < 0)
+		return rc;
+	if (!stat && node->base && !node->remembered &&
+	    (from_base || item.base_visible_bytes > 0)) {
+		rc = base_stat(node->base, &seen);
+		if (rc == 0)
+			stat = &seen;
+		else if (from_base)
+			return rc;
+	}
+	if (from_base)
+		item_of_stat(stat, &item);
+	else if (item.base_visible_bytes == 0)
+		stat = NULL;
+	fill_attr(node, &item, stat, out_attr);
+	return 0;
+}
+
+int node_attr(struct tree_node *node, struct tree_attr *out_attr)
+{
+	return node_attr_seen(node, NULL, out_attr);
+}
+
+int node_parent(struct tree_node *node, uint64_t *out_inode)
+{
+	struct base_node *parent;
+	struct inode_item item;
+	struct base_stat seen;
+	int rc = load_item(node, &item);
+
+	if (rc == 0) {
+		*out_inode = item.parent;
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	parent = base_node_parent(node->base);
+	*out_inode = ROOT_INODE;
+	if (!parent || !base_node_parent(parent))
+		return 0;
+	rc = base_stat(parent, &seen);
+	*out_inode = seen.inode;
+	return rc;
+}

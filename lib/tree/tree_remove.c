@@ -1,0 +1,232 @@
+/*
+ * Removing names; and inodes, once they have no name and nobody uses them.
+ *
+ * I1: an inode without names that is used has an ORPHAN item: if the daemon
+ *     dies it is deleted when the head is opened again.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tree_impl.h"
+
+void change_unlink(struct change *change, struct touched *touched)
+{
+	struct tree_node *node = touched->node;
+	bool is_directory = node->kind == S_IFDIR >> MODE_KIND_SHIFT;
+	bool used;
+
+	touched->item.ctime_ns = change->now_ns;
+	if (touched->item.nlink > 0)
+		touched->item.nlink--;
+	if (touched->item.nlink > 0 && !is_directory) {
+		touched->put = true;
+		return;
+	}
+	touched->item.nlink = 0;
+	mutex_lock(&change->tree->nodes_lock);
+	used = node->open_count > 0;
+	mutex_unlock(&change->tree->nodes_lock);
+	touched->put = touched->orphan = used; /* I1 */
+	touched->remove = !used;
+}
+
+static int delete_orphan(struct change *change, struct tree_node *node)
+{
+	struct touched *touched;
+	int rc = change_touch(change, node, &touched);
+
+	if (rc == 0)
+		rc = change_begin(change);
+	if (rc < 0)
+		return rc;
+	touched->remove = true;
+	return change_commit(change);
+}
+
+void node_delete_orphan(struct tree_node *node)
+{
+	struct tree *tree = node->tree;
+	struct change change;
+
+	change_init(&change, tree);
+	pthread_rwlock_wrlock(&tree->names_lock);
+	/* If it can't be done now it is when the head is opened again. */
+	(void)!delete_orphan(&change, node);
+	node->orphan = false;
+	pthread_rwlock_unlock(&tree->names_lock);
+	change_fini(&change);
+}
+
+struct orphans {
+	uint64_t *inodes;
+	size_t count;
+};
+
+static int note_orphan(void *context, const struct item_key *key,
+		       const void *payload, size_t payload_bytes)
+{
+	struct orphans *orphans = context;
+	uint64_t number, *inodes;
+
+	(void)payload;
+	(void)payload_bytes;
+	memcpy(&number, key->name, sizeof(number));
+	inodes = realloc(orphans->inodes,
+			 (orphans->count + 1) * sizeof(*inodes));
+	if (!inodes)
+		return -ENOMEM;
+	orphans->inodes = inodes;
+	inodes[orphans->count++] = be64toh(number);
+	return 0;
+}
+
+static int delete_by_number(struct tree *tree, uint64_t inode)
+{
+	struct inode_item item = { 0 };
+	struct tree_node *node;
+	int rc = view_inode_get(tree->view, inode, &item);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	/* Where base has it is of no interest any more. */
+	rc = node_open(tree, inode, item.mode >> MODE_KIND_SHIFT,
+		       base_node_get(tree->root->base), &node);
+	if (rc < 0)
+		return rc;
+	node->has_origin = true;
+	node->orphan = true;
+	tree_node_put(node, 1);
+	return 0;
+}
+
+int tree_delete_orphans(struct tree *tree)
+{
+	struct orphans orphans = { 0 };
+	size_t i;
+	int rc = view_items_scan(tree->view, 0, ITEM_TYPE_ORPHAN, note_orphan,
+				 &orphans);
+
+	for (i = 0; i < orphans.count && rc == 0; i++)
+		rc = delete_by_number(tree, orphans.inodes[i]);
+	free(orphans.inodes);
+	return rc;
+}
+
+/* The parts of unlink and rmdir that are alike. */
+static int remove_name(struct change *change, struct tree_node *parent,
+		       const char *name, struct tree_node *node)
+{
+	struct touched *directory, *touched;
+	bool hidden;
+	int rc = change_touch(change, parent, &directory);
+
+	if (rc == 0)
+		rc = change_touch(change, node, &touched);
+	if (rc == 0)
+		rc = find_below(parent, name, &hidden);
+	if (rc == 0)
+		rc = change_begin(change);
+	if (rc < 0)
+		return rc;
+	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT &&
+	    directory->item.nlink > 2)
+		directory->item.nlink--;
+	change_unlink(change, touched);
+	change_drop_name(change, parent, name, hidden);
+	change_directory(change, directory);
+	return change_commit(change);
+}
+
+struct names {
+	struct view_edit *edit;
+	unsigned count;
+};
+
+enum { NAMES_AT_ONCE = 200 };
+
+static int forget_name(void *context, const struct item_key *key,
+		       const void *payload, size_t payload_bytes)
+{
+	struct names *names = context;
+
+	(void)payload;
+	(void)payload_bytes;
+	view_edit_put(names->edit, key, NULL, 0);
+	return ++names->count < NAMES_AT_ONCE ? 0 : -EAGAIN;
+}
+
+/* Whiteouts in a directory that is gone hide nothing. */
+static void forget_names(struct tree_node *node)
+{
+	int rc = -EAGAIN;
+
+	while (rc == -EAGAIN) {
+		struct view_edit edit;
+		struct names names = { &edit, 0 };
+
+		if (view_edit_begin(node->tree->view, &edit) < 0)
+			return;
+		rc = view_items_scan(node->tree->view, node->inode,
+				     ITEM_TYPE_DIRENT, forget_name, &names);
+		if (names.count == 0)
+			view_edit_abort(&edit);
+		else if (view_edit_commit(&edit) < 0)
+			return;
+	}
+}
+
+static int remove_found(struct tree_node *parent, const char *name,
+			bool directory, struct tree_node **out_node)
+{
+	struct change change;
+	struct found_name found;
+	int rc = parent->remembered ? -ENOENT : find_name(parent, name, &found);
+
+	if (rc < 0)
+		return rc;
+	rc = node_open(parent->tree, found.inode, found.kind, found.base,
+		       out_node);
+	found.base = NULL;
+	if (rc < 0)
+		return rc;
+	if (directory != ((*out_node)->kind == S_IFDIR >> MODE_KIND_SHIFT))
+		return directory ? -ENOTDIR : -EISDIR;
+	if (directory)
+		rc = node_check_empty(*out_node);
+	if (rc < 0)
+		return rc;
+	change_init(&change, parent->tree);
+	rc = remove_name(&change, parent, name, *out_node);
+	change_fini(&change);
+	return rc;
+}
+
+static int remove_one(struct tree_node *parent, const char *name,
+		      bool directory)
+{
+	struct tree *tree = parent->tree;
+	struct tree_node *node = NULL;
+	int rc;
+
+	pthread_rwlock_wrlock(&tree->names_lock);
+	rc = remove_found(parent, name, directory, &node);
+	if (rc == 0 && directory && node->base)
+		forget_names(node);
+	pthread_rwlock_unlock(&tree->names_lock);
+	if (node)
+		tree_node_put(node, 1);
+	return rc;
+}
+
+int tree_unlink(struct tree_node *parent, const char *name)
+{
+	return remove_one(parent, name, false);
+}
+
+int tree_rmdir(struct tree_node *parent, const char *name)
+{
+	return remove_one(parent, name, true);
+}
