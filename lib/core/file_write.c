@@ -9,6 +9,9 @@
  *     A head moves with all stripes held: so no part write carries bytes
  *     from one state to another.
  * I3: bytes of the last block behind the end of the file are zeros.
+ * I4: a record is of an inode that has an item where it stands in the log:
+ *     whoever has it open when it goes gets ESTALE, also in the midst of a
+ *     write. Replay would take it for damage.
  *
  * A crash leaves the file as after some prefix of the acknowledged writes
  * and perhaps one more.
@@ -37,9 +40,14 @@ static int check(struct file *file, uint64_t user_bytes)
 {
 	if (!file->view->is_head)
 		return -EROFS;
-	if (file->gone)
-		return -ESTALE;
 	return store_check_writable(file->view->store, user_bytes);
+}
+
+/* I4 */
+static int check_item_locked(const struct file *file)
+	REQUIRES(file->view->store->order_lock)
+{
+	return file->gone || file->version.line == 0 ? -ESTALE : 0;
 }
 
 static int append_extent_locked(struct file *file, struct extent_record *extent,
@@ -49,8 +57,10 @@ static int append_extent_locked(struct file *file, struct extent_record *extent,
 	struct store *store = file->view->store;
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc;
+	int rc = check_item_locked(file);
 
+	if (rc < 0)
+		return rc;
 	extent->line = file->view->line;
 	extent->gen = file->view->gen;
 	rc = store_logged(
@@ -90,10 +100,13 @@ static int append_zero_locked(struct file *file, uint64_t first_block,
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = store_logged(
-		store, log_append(store->log, RECORD_TYPE_ZERO, payload,
-				  zero_record_encode(&zero, payload), &lsn));
+	int rc = check_item_locked(file);
 
+	if (rc == 0)
+		rc = store_logged(
+			store,
+			log_append(store->log, RECORD_TYPE_ZERO, payload,
+				   zero_record_encode(&zero, payload), &lsn));
 	if (rc < 0)
 		return rc;
 	rc = file_apply_zero_locked(file, first_block, block_count);
@@ -322,11 +335,14 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = store_logged(
-		store,
-		log_append(store->log, RECORD_TYPE_RESIZE, payload,
-			   resize_record_encode(&resize, payload), &lsn));
+	int rc = check_item_locked(file);
 
+	if (rc == 0)
+		rc = store_logged(
+			store,
+			log_append(store->log, RECORD_TYPE_RESIZE, payload,
+				   resize_record_encode(&resize, payload),
+				   &lsn));
 	if (rc < 0)
 		return rc;
 	rc = file_apply_resize_locked(file, size_bytes);
@@ -487,12 +503,15 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = store_logged(
-		store,
-		log_append(store->log, RECORD_TYPE_ATTRIBUTES, payload,
-			   attributes_record_encode(&attributes, payload),
-			   &lsn));
+	int rc = check_item_locked(file);
 
+	if (rc == 0)
+		rc = store_logged(
+			store,
+			log_append(store->log, RECORD_TYPE_ATTRIBUTES, payload,
+				   attributes_record_encode(&attributes,
+							    payload),
+				   &lsn));
 	if (rc == 0)
 		file_apply_attributes_locked(file, &attributes);
 	return rc;
