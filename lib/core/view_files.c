@@ -89,6 +89,8 @@ int file_get_locked(struct view *view, uint64_t inode, struct file **out_file)
 	int rc;
 
 	HASH_FIND(hh, view->files, &inode, sizeof(inode), file);
+	if (file && file->gone) /* its users have the last of it */
+		return -ENOENT;
 	if (file) {
 		file->references++;
 		*out_file = file;

@@ -182,8 +182,12 @@ static int get_unstored(struct view *view, uint64_t inode,
 			struct file **out_file)
 	REQUIRES(view->store->order_lock)
 {
-	struct file *file = calloc(1, sizeof(*file));
+	struct file *file;
 
+	HASH_FIND(hh, view->files, &inode, sizeof(inode), file);
+	if (file) /* it is gone */
+		return -ENOENT;
+	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	file->view = view;
