@@ -206,36 +206,6 @@ NODISCARD int index_items_of_line(struct index *index, uint32_t line,
 				  struct item_row_key *keys, int most,
 				  int64_t *cursor);
 
-struct inode_row {
-	uint64_t inode;
-	uint32_t line;
-	uint32_t gen;
-	uint32_t kind; /* S_IFMT >> 12 */
-	uint32_t mode, uid, gid, nlink;
-	uint64_t size_bytes;
-	uint64_t base_visible_bytes; /* how much of base can be seen */
-	int64_t atime_ns, mtime_ns, ctime_ns;
-};
-
-NODISCARD int index_inode_find(struct index *index,
-			       const struct line_path *path, uint64_t inode,
-			       struct inode_row *out_row);
-NODISCARD int index_inode_put(struct index *index, const struct inode_row *row);
-/* Drops rows of a line in [gen_begin, gen_end) that a later one of the same
- * inode and line, in that range or at gen_end, replaces. */
-NODISCARD int index_inodes_thin(struct index *index, uint32_t line,
-				uint32_t gen_begin, uint32_t gen_end);
-/* Drops rows of a line with a generation above gen. */
-NODISCARD int index_inodes_cut(struct index *index, uint32_t line,
-			       uint32_t gen);
-/* Gives the newest row of each inode to another line, unless that has its
- * own with generation <= first_point; drops the others. */
-NODISCARD int index_inodes_relabel(struct index *index, uint32_t line,
-				   uint32_t new_line, uint32_t first_point);
-NODISCARD int index_dirent_put(struct index *index, uint64_t parent,
-			       const char *name, uint32_t line, uint32_t gen,
-			       uint64_t inode, uint32_t kind);
-
 struct line_row {
 	uint32_t id, parent, fork_gen, first_gen;
 };

@@ -16,21 +16,9 @@ const struct schema_object schema_objects[] = {
 	  "NULL, deleted_ns INTEGER NOT NULL, refer_blocks INTEGER "
 	  "NOT NULL, written_blocks INTEGER NOT NULL, changed "
 	  "INTEGER NOT NULL)" },
-	{ "dirents", "CREATE TABLE dirents(parent INTEGER NOT NULL, name BLOB "
-		     "NOT NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, "
-		     "inode INTEGER NOT NULL, kind INTEGER NOT NULL, PRIMARY "
-		     "KEY(parent, name, line, gen)) WITHOUT ROWID" },
 	{ "holds", "CREATE TABLE holds(snapshot INTEGER NOT NULL, tag TEXT "
 		   "NOT NULL, created_ns INTEGER NOT NULL, PRIMARY "
 		   "KEY(snapshot, tag)) WITHOUT ROWID" },
-	{ "inodes", "CREATE TABLE inodes(inode INTEGER NOT NULL, line INTEGER "
-		    "NOT NULL, gen INTEGER NOT NULL, kind INTEGER NOT NULL, "
-		    "mode INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER "
-		    "NOT NULL, nlink INTEGER NOT NULL, size_bytes INTEGER NOT "
-		    "NULL, base_visible_bytes INTEGER NOT NULL, atime_ns "
-		    "INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns "
-		    "INTEGER NOT NULL, layer INTEGER NOT NULL, base_path BLOB, "
-		    "PRIMARY KEY(inode, line, gen)) WITHOUT ROWID" },
 	{ "items", "CREATE TABLE items(id INTEGER PRIMARY KEY, key BLOB NOT "
 		   "NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, value "
 		   "BLOB NOT NULL)" },
@@ -67,10 +55,6 @@ const struct schema_object schema_objects[] = {
 	  "window, line, gen)" },
 	{ "windows_by_line",
 	  "CREATE INDEX windows_by_line ON windows(line, gen)" },
-	{ "xattrs",
-	  "CREATE TABLE xattrs(inode INTEGER NOT NULL, name BLOB NOT "
-	  "NULL, line INTEGER NOT NULL, gen INTEGER NOT NULL, value "
-	  "BLOB, PRIMARY KEY(inode, name, line, gen)) WITHOUT ROWID" },
 };
 
 const size_t schema_object_count =

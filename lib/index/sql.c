@@ -73,31 +73,6 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 		"SELECT gen, id, key FROM items INDEXED BY items_by_line "
 		"WHERE line = ? AND gen > ? AND gen < ? "
 		"ORDER BY gen, id LIMIT ?",
-	[STATEMENT_INODE_FIND] =
-		"SELECT line, gen, kind, mode, uid, gid, nlink, size_bytes, "
-		"base_visible_bytes, atime_ns, mtime_ns, ctime_ns FROM inodes "
-		"WHERE inode = ? AND (line, gen) <= (?, ?) "
-		"ORDER BY line DESC, gen DESC LIMIT 1",
-	[STATEMENT_INODE_PUT] =
-		"INSERT OR REPLACE INTO inodes VALUES(?, ?, ?, ?, ?, ?, ?, ?, "
-		"?, ?, ?, ?, ?, 0, NULL)",
-	[STATEMENT_INODES_THIN] =
-		"DELETE FROM inodes WHERE line = ?1 AND gen >= ?2 AND "
-		"gen < ?3 AND EXISTS(SELECT 1 FROM inodes AS later WHERE "
-		"later.inode = inodes.inode AND later.line = ?1 AND "
-		"later.gen > inodes.gen AND later.gen <= ?3)",
-	[STATEMENT_INODES_CUT] =
-		"DELETE FROM inodes WHERE line = ? AND gen > ?",
-	[STATEMENT_INODES_RELABEL_DROP] =
-		"DELETE FROM inodes WHERE line = ?1 AND "
-		"(EXISTS(SELECT 1 FROM inodes AS own WHERE own.inode = "
-		"inodes.inode AND own.line = ?2 AND own.gen <= ?3) OR "
-		"EXISTS(SELECT 1 FROM inodes AS later WHERE later.inode = "
-		"inodes.inode AND later.line = ?1 AND later.gen > inodes.gen))",
-	[STATEMENT_INODES_RELABEL] =
-		"UPDATE inodes SET line = ?2 WHERE line = ?1",
-	[STATEMENT_DIRENT_PUT] =
-		"INSERT OR REPLACE INTO dirents VALUES(?, ?, ?, ?, ?, ?)",
 	[STATEMENT_LINES] =
 		"SELECT id, parent, fork_gen, first_gen FROM lines ORDER BY id",
 	[STATEMENT_BRANCHES] =

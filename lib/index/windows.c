@@ -1,4 +1,4 @@
-/* Rows of windows and inodes. */
+/* Rows of windows. */
 #include <errno.h>
 #include <string.h>
 
@@ -221,89 +221,4 @@ int index_window_number(struct index *index, uint64_t inode, uint64_t window,
 	if (rc == 0)
 		*out_window = found;
 	return rc;
-}
-
-static int read_inode(struct index *index, struct inode_row *row)
-	REQUIRES(index->lock)
-{
-	const enum statement s = STATEMENT_INODE_FIND;
-	int rc = 0;
-
-	row->kind = sql_u32(index, s, 2, &rc);
-	row->mode = sql_u32(index, s, 3, &rc);
-	row->uid = sql_u32(index, s, 4, &rc);
-	row->gid = sql_u32(index, s, 5, &rc);
-	row->nlink = sql_u32(index, s, 6, &rc);
-	row->size_bytes = (uint64_t)sql_int(index, s, 7, &rc);
-	row->base_visible_bytes = (uint64_t)sql_int(index, s, 8, &rc);
-	row->atime_ns = sql_int(index, s, 9, &rc);
-	row->mtime_ns = sql_int(index, s, 10, &rc);
-	row->ctime_ns = sql_int(index, s, 11, &rc);
-	if (row->size_bytes > INT64_MAX || row->base_visible_bytes > INT64_MAX)
-		rc = -EUCLEAN;
-	return rc;
-}
-
-int index_inode_find(struct index *index, const struct line_path *path,
-		     uint64_t inode, struct inode_row *out_row)
-{
-	const struct version_key wanted = { .statement = STATEMENT_INODE_FIND,
-					    .inode = inode };
-	struct inode_row row = { .inode = inode };
-	int rc;
-
-	mutex_lock(&index->lock);
-	rc = version_find(index, path, &wanted, &row.line, &row.gen);
-	if (rc == 0)
-		rc = read_inode(index, &row);
-	sql_end(index, STATEMENT_INODE_FIND);
-	mutex_unlock(&index->lock);
-	if (rc == 0)
-		*out_row = row;
-	return rc;
-}
-
-int index_inode_put(struct index *index, const struct inode_row *row)
-{
-	return sql_run(index, STATEMENT_INODE_PUT, "iiiiiiiiiiiii", row->inode,
-		       (int64_t)row->line, (int64_t)row->gen,
-		       (int64_t)row->kind, (int64_t)row->mode,
-		       (int64_t)row->uid, (int64_t)row->gid,
-		       (int64_t)row->nlink, row->size_bytes,
-		       row->base_visible_bytes, row->atime_ns, row->mtime_ns,
-		       row->ctime_ns);
-}
-
-int index_inodes_thin(struct index *index, uint32_t line, uint32_t gen_begin,
-		      uint32_t gen_end)
-{
-	return sql_run(index, STATEMENT_INODES_THIN, "iii", (int64_t)line,
-		       (int64_t)gen_begin, (int64_t)gen_end);
-}
-
-int index_inodes_cut(struct index *index, uint32_t line, uint32_t gen)
-{
-	return sql_run(index, STATEMENT_INODES_CUT, "ii", (int64_t)line,
-		       (int64_t)gen);
-}
-
-int index_inodes_relabel(struct index *index, uint32_t line, uint32_t new_line,
-			 uint32_t first_point)
-{
-	int rc = sql_run(index, STATEMENT_INODES_RELABEL_DROP, "iii",
-			 (int64_t)line, (int64_t)new_line,
-			 (int64_t)first_point);
-
-	if (rc < 0)
-		return rc;
-	return sql_run(index, STATEMENT_INODES_RELABEL, "ii", (int64_t)line,
-		       (int64_t)new_line);
-}
-
-int index_dirent_put(struct index *index, uint64_t parent, const char *name,
-		     uint32_t line, uint32_t gen, uint64_t inode, uint32_t kind)
-{
-	return sql_run(index, STATEMENT_DIRENT_PUT, "ibiiii", parent, name,
-		       strlen(name), (int64_t)line, (int64_t)gen, inode,
-		       (int64_t)kind);
 }

@@ -149,8 +149,6 @@ static void test_segments_come_back(void **state)
 	assert_int_equal(index_segments_load(world->index, see_segment, &seen),
 			 0);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(index_dirent_put(world->index, 1, "name", 1, 1, 2, 8),
-			 0);
 }
 
 static void test_damaged_columns_are_unclean(void **state)

@@ -30,7 +30,6 @@ static void test_look_ups_seek_and_never_sort(void **state)
 	} wanted[] = {
 		{ STATEMENT_WINDOW_FIND,
 		  "windows_by_key (inode=? AND window=? AND (line,gen)<(?,?))" },
-		{ STATEMENT_INODE_FIND, "(inode=? AND (line,gen)<(?,?))" },
 		{ STATEMENT_WINDOW_NEXT,
 		  "windows_by_key (inode=? AND window=? AND line=? AND gen>?)" },
 		{ STATEMENT_WINDOW_PREVIOUS,

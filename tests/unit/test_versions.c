@@ -1,6 +1,6 @@
 /*
- * The leapfrog, for windows, inodes and items, compared with brute force over
- * random trees of lines.
+ * The leapfrog, for windows and items, compared with brute force over random
+ * trees of lines.
  */
 #include "index_world.h"
 
@@ -27,12 +27,6 @@ static void grow(struct tree *tree, struct index *index, unsigned *seed)
 				struct window_key key = { 7, w, line, gen };
 				uint8_t row[4] = { (uint8_t)w, (uint8_t)line,
 						   (uint8_t)gen, 1 };
-				struct inode_row inode = {
-					.inode = w + 1,
-					.line = line,
-					.gen = gen,
-					.size_bytes = line * 1000 + gen,
-				};
 
 				/* Sparse, dense and empty lines. */
 				if (rand_r(seed) % (int)(1 + line * 3) != 0)
@@ -40,8 +34,6 @@ static void grow(struct tree *tree, struct index *index, unsigned *seed)
 				tree->row[w][line][gen] = true;
 				assert_int_equal(index_window_put(index, &key,
 								  row, 4),
-						 0);
-				assert_int_equal(index_inode_put(index, &inode),
 						 0);
 				assert_int_equal(
 					index_item_put(index, (uint8_t *)&w, 1,
@@ -88,7 +80,6 @@ static void compare(struct index *index, const struct tree *tree, uint32_t line,
 	AUTO_FREE struct line_path *path = path_to(tree, line, gen);
 	static uint8_t row[WINDOW_ROW_BYTES_MAX];
 	uint32_t want_line, want_gen;
-	struct inode_row inode;
 	struct item_version version;
 	struct window_key key;
 	uint8_t value[4];
@@ -97,7 +88,6 @@ static void compare(struct index *index, const struct tree *tree, uint32_t line,
 	int rc = index_window_find(index, path, 7, w, &key, row, &row_bytes);
 
 	assert_int_equal(rc, found ? 0 : -ENOENT);
-	assert_int_equal(index_inode_find(index, path, w + 1, &inode), rc);
 	assert_int_equal(index_item_find(index, path, (uint8_t *)&w, 1,
 					 &version, value, sizeof(value),
 					 &value_bytes),
@@ -114,9 +104,6 @@ static void compare(struct index *index, const struct tree *tree, uint32_t line,
 	assert_int_equal(version.gen, want_gen);
 	assert_int_equal(value_bytes, 4);
 	assert_memory_equal(value, row, 4);
-	assert_int_equal(inode.line, want_line);
-	assert_int_equal(inode.gen, want_gen);
-	assert_int_equal(inode.size_bytes, want_line * 1000 + want_gen);
 }
 
 static void test_the_leapfrog_finds_what_brute_force_finds(void **state)
@@ -143,11 +130,8 @@ static void test_an_empty_path_finds_nothing(void **state)
 	struct world *world = *state;
 	struct line_path path = { 1, 0 };
 	struct item_version version;
-	struct inode_row row;
 	size_t bytes;
 
-	assert_int_equal(index_inode_find(world->index, &path, 1, &row),
-			 -ENOENT);
 	assert_int_equal(index_item_find(world->index, &path, (uint8_t *)"k", 1,
 					 &version, NULL, 0, &bytes),
 			 -ENOENT);

@@ -1,4 +1,4 @@
-/* Rows of windows and inodes on a real file system. */
+/* Rows of windows on a real file system. */
 #include "index_world.h"
 
 static void put_window(struct world *world, uint64_t inode, uint64_t window,
@@ -129,75 +129,6 @@ static void test_relabel_moves_a_row_unless_the_place_is_taken(void **state)
 			 -ENOENT);
 }
 
-static void put_inode(struct world *world, uint64_t inode, uint32_t line,
-		      uint32_t gen)
-{
-	struct inode_row row = { .inode = inode, .line = line, .gen = gen };
-
-	assert_int_equal(index_inode_put(world->index, &row), 0);
-}
-
-static uint32_t newest(struct world *world, uint64_t inode, uint32_t line,
-		       uint32_t gen)
-{
-	struct line_path *path =
-		calloc(1, sizeof(*path) + sizeof(path->level[0]));
-	struct inode_row row = { .gen = 999 };
-
-	assert_non_null(path);
-	path->count = 1;
-	path->level[0] = (struct line_limit){ line, gen };
-	if (index_inode_find(world->index, path, inode, &row) < 0)
-		row.gen = 999;
-	free(path);
-	return row.gen;
-}
-
-static void test_thinning_keeps_the_last_row_of_a_range(void **state)
-{
-	struct world *world = *state;
-
-	for (uint32_t gen = 1; gen <= 9; gen += 2) {
-		put_inode(world, 1, 2, gen); /* 1 3 5 7 9 */
-		put_inode(world, 1, 3, gen);
-	}
-	put_inode(world, 2, 2, 4);
-	/* [2, 7): 3 and 5 are replaced, by 5 and by 7, which is the end. */
-	assert_int_equal(index_inodes_thin(world->index, 2, 2, 7), 0);
-	assert_int_equal(newest(world, 1, 2, 6), 1);
-	assert_int_equal(newest(world, 1, 2, 7), 7);
-	assert_int_equal(newest(world, 1, 2, 99), 9);
-	assert_int_equal(newest(world, 1, 3, 6), 5);
-	assert_int_equal(newest(world, 2, 2, 6), 4);
-	/* [7, 8): nothing in [8] replaces 7. */
-	assert_int_equal(index_inodes_thin(world->index, 2, 7, 8), 0);
-	assert_int_equal(newest(world, 1, 2, 8), 7);
-	assert_int_equal(index_inodes_cut(world->index, 2, 0), 0);
-	assert_int_equal(newest(world, 1, 2, 99), 999);
-	assert_int_equal(newest(world, 1, 3, 99), 9);
-}
-
-static void test_relabelled_inodes_don_t_hide_the_line_s_own(void **state)
-{
-	struct world *world = *state;
-
-	put_inode(world, 1, 2, 3);
-	put_inode(world, 1, 2, 5);
-	put_inode(world, 2, 2, 5);
-	put_inode(world, 2, 4, 8);
-	put_inode(world, 3, 2, 5);
-	put_inode(world, 3, 4, 11);
-	assert_int_equal(index_inodes_relabel(world->index, 2, 4, 10), 0);
-	assert_int_equal(newest(world, 1, 4, 99), 5);
-	assert_int_equal(newest(world, 1, 4, 4), 999);
-	assert_int_equal(newest(world, 2, 4, 7), 999); /* own is early */
-	assert_int_equal(newest(world, 2, 4, 99), 8);
-	assert_int_equal(newest(world, 3, 4, 10), 5); /* own is later */
-	assert_int_equal(newest(world, 3, 4, 11), 11);
-	assert_int_equal(newest(world, 1, 2, 99), 999);
-	assert_int_equal(newest(world, 3, 2, 99), 999);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,8 +136,6 @@ int main(void)
 		WORLD_TEST(test_rows_of_a_line_come_in_pages),
 		WORLD_TEST(test_neighbours_and_numbers),
 		WORLD_TEST(test_relabel_moves_a_row_unless_the_place_is_taken),
-		WORLD_TEST(test_thinning_keeps_the_last_row_of_a_range),
-		WORLD_TEST(test_relabelled_inodes_don_t_hide_the_line_s_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
