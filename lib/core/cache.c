@@ -185,11 +185,9 @@ bool cache_replaces_row(struct store *store, const struct window_key *key)
 	return found;
 }
 
-/* The newest unsaved version that a path sees. */
-static const struct window *find_on_path(struct store *store,
-					 const struct line_path *path,
-					 uint64_t inode, uint64_t number)
-	REQUIRES(store->map_lock)
+const struct window *cache_find_on_path(struct store *store,
+					const struct line_path *path,
+					uint64_t inode, uint64_t number)
 {
 	const struct window *best = NULL, *window;
 	const struct line_limit *level;
@@ -296,7 +294,7 @@ static int load_once(struct view *view, struct loaded *loaded, bool *out_raced)
 	before = *sequence;
 	cache = view->cache;
 	path = line_path_get(view->path);
-	unsaved = find_on_path(store, path, inode, number);
+	unsaved = cache_find_on_path(store, path, inode, number);
 	if (unsaved) {
 		loaded->key.line = unsaved->line;
 		loaded->key.gen = unsaved->gen;

@@ -39,6 +39,12 @@ const struct window *cache_find_unsaved(struct store *store, uint32_t line,
 					uint64_t number)
 	REQUIRES(store->map_lock);
 
+/* The same of all lines of a path. */
+const struct window *cache_find_on_path(struct store *store,
+					const struct line_path *path,
+					uint64_t inode, uint64_t number)
+	REQUIRES(store->map_lock);
+
 /* Is there an unsaved version that replaces this very row? */
 bool cache_replaces_row(struct store *store, const struct window_key *key);
 

@@ -162,6 +162,50 @@ static void window_saved(struct store *store, struct window *window,
 	mutex_unlock(&store->map_lock);
 }
 
+/* Would the line see something of this window if it had not this version? */
+static int hides_older(struct store *store, const struct window_key *key,
+		       uint8_t *row)
+{
+	struct window_key found;
+	struct line_path *path;
+	size_t row_bytes;
+	bool unsaved;
+	int rc;
+
+	mutex_lock(&store->order_lock);
+	path = graph_path(&store->graph, key->line, key->gen - 1);
+	mutex_unlock(&store->order_lock);
+	if (!path)
+		return -ENOMEM;
+	mutex_lock(&store->map_lock);
+	unsaved = cache_find_on_path(store, path, key->inode, key->window);
+	mutex_unlock(&store->map_lock);
+	rc = unsaved ? 0 :
+		       index_window_find(store->index, path, key->inode,
+					 key->window, &found, row, &row_bytes);
+	line_path_put(path);
+	if (rc == -ENOENT)
+		return 0;
+	return rc < 0 ? rc : 1;
+}
+
+/* What covers nothing and hides nothing needs no row: files come and go. */
+static int save_window(struct store *store, const struct window_key *key,
+		       const uint8_t *row, size_t row_bytes)
+{
+	AUTO_FREE uint8_t *other = NULL;
+	int rc = 1;
+
+	if (row_bytes == WINDOW_HEADER_BYTES) {
+		other = malloc(WINDOW_ROW_BYTES_MAX);
+		rc = other ? hides_older(store, key, other) : -ENOMEM;
+	}
+	if (rc < 0)
+		return rc;
+	return rc == 0 ? index_window_delete(store->index, key) :
+			 index_window_put(store->index, key, row, row_bytes);
+}
+
 static int save_windows(struct store *store, const struct saved_state *state)
 {
 	AUTO_FREE uint8_t *row = malloc(WINDOW_ROW_BYTES_MAX);
@@ -172,7 +216,7 @@ static int save_windows(struct store *store, const struct saved_state *state)
 	if (!row)
 		return -ENOMEM;
 	while ((window = encode_next(store, state, &key, row, &row_bytes))) {
-		int rc = index_window_put(store->index, &key, row, row_bytes);
+		int rc = save_window(store, &key, row, row_bytes);
 
 		if (rc < 0)
 			return rc;

@@ -256,38 +256,55 @@ int file_next_window(struct file *file, uint64_t number, uint64_t *out_number)
 	return found == UINT64_MAX ? -ENOENT : 0;
 }
 
-/* Uncovers all blocks from first_block on; base is cut off by the caller. */
-static int cut_slots(struct file *file, uint64_t first_block)
+static int cut_window(struct file *file, uint64_t number, unsigned begin)
 	REQUIRES(file->view->store->order_lock)
 {
-	uint64_t number = first_block / WINDOW_BLOCKS;
 	struct store *store = file->view->store;
-	int rc;
+	const struct window *window;
+	bool empty;
+	int rc = cache_load(file, number);
 
-	while ((rc = file_next_window(file, number, &number)) == 0) {
-		unsigned begin =
-			number == first_block / WINDOW_BLOCKS ?
-				(unsigned)(first_block % WINDOW_BLOCKS) :
-				0;
-		const struct window *window;
-		bool empty;
+	if (rc < 0)
+		return rc;
+	mutex_lock(&store->map_lock);
+	window = cache_find(file->view->cache, file->inode, number);
+	empty = window && window_search(window, begin) == window->slot_count;
+	mutex_unlock(&store->map_lock);
+	return empty ? 0 :
+		       file_apply_slots_locked(file, number, NULL, 0, begin,
+					       WINDOW_BLOCKS);
+}
 
-		rc = cache_load(file, number);
+enum { FEW_WINDOWS = 64 };
+
+/* Uncovers all blocks from first_block on, of a file that was old_bytes long;
+ * base is cut off by the caller. */
+static int cut_slots(struct file *file, uint64_t first_block,
+		     uint64_t old_bytes) REQUIRES(file->view->store->order_lock)
+{
+	uint64_t number = first_block / WINDOW_BLOCKS;
+	uint64_t end = (old_bytes + WINDOW_BYTES - 1) / WINDOW_BYTES;
+	unsigned begin = (unsigned)(first_block % WINDOW_BLOCKS);
+	bool search = end > number && end - number > FEW_WINDOWS;
+	int rc = 0;
+
+	if (!(file->item.flags & INODE_FLAG_MAPPED))
+		return 0;
+	for (; number < end && rc == 0; number++, begin = 0) {
+		uint64_t next = number;
+
+		/* A few are looked at one by one; of many, those that were
+		 * ever written to. */
+		if (search)
+			rc = file_next_window(file, number, &next);
 		if (rc < 0)
-			return rc;
-		mutex_lock(&store->map_lock);
-		window = cache_find(file->view->cache, file->inode, number);
-		empty = window &&
-			window_search(window, begin) == window->slot_count;
-		mutex_unlock(&store->map_lock);
-		if (!empty)
-			rc = file_apply_slots_locked(file, number, NULL, 0,
-						     begin, WINDOW_BLOCKS);
-		if (rc < 0)
-			return rc;
-		number++;
+			return rc == -ENOENT ? 0 : rc;
+		if (next != number)
+			begin = 0;
+		number = next;
+		rc = cut_window(file, number, begin);
 	}
-	return rc == -ENOENT ? 0 : rc;
+	return rc;
 }
 
 int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
@@ -305,15 +322,14 @@ int file_apply_resize_locked(struct file *file, uint64_t size_bytes)
 	mutex_unlock(&store->map_lock);
 	if (size_bytes >= old_bytes)
 		return 0;
-	return cut_slots(file, (size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES);
+	return cut_slots(file, (size_bytes + BLOCK_BYTES - 1) / BLOCK_BYTES,
+			 old_bytes);
 }
 
 int file_apply_delete_locked(struct file *file)
 {
-	int rc = 0;
+	int rc = cut_slots(file, 0, file->item.size_bytes);
 
-	if (file->item.flags & INODE_FLAG_MAPPED)
-		rc = cut_slots(file, 0);
 	/* Nobody finds it any more; who has it open keeps an empty file. */
 	mutex_lock(&file->view->store->map_lock);
 	file->item.size_bytes = 0;
