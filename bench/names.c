@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	struct view *view;
 	struct tree *tree;
 	double begin;
-	long count = argc > 2 ? atol(argv[2]) : 0;
+	long count = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 
 	if (argc != 3 || count < 1) {
 		fprintf(stderr, "usage: names DIRECTORY COUNT\n");

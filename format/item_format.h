@@ -114,8 +114,8 @@ struct inode_item {
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 	uint64_t rdev;	      /* dev_t of Linux */
 	uint64_t data_blocks; /* that the store holds for it */
-	uint64_t parent;      /* directory: the inode it is in, else 0 */
-	uint32_t flags;	      /* enum inode_flags */
+	uint64_t parent; /* directory it is in; without being one: a hint */
+	uint32_t flags;	 /* enum inode_flags */
 };
 
 /* out: INODE_ITEM_BYTES */

@@ -103,8 +103,8 @@ int change_touch(struct change *change, struct tree_node *node,
 			return 0;
 		}
 	rc = node_load(node, &touched->item);
-	if (rc == 0 && node->kind == S_IFDIR >> MODE_KIND_SHIFT &&
-	    atomic_load(&node->stored) == STORED_NO)
+	if (rc == 0 && atomic_load(&node->stored) == STORED_NO &&
+	    !node->remembered)
 		rc = node_parent(node, &touched->item.parent);
 	change->count++;
 	touched->node = node;

@@ -85,10 +85,9 @@ static int create(struct change *change, struct tree_node *parent,
 	new_item(change, &directory->item, mode, caller, &item);
 	inode = view_edit_new_inode(&change->edit);
 	item.rdev = rdev;
-	if (S_ISDIR(mode)) {
-		item.parent = parent->inode;
+	item.parent = parent->inode;
+	if (S_ISDIR(mode))
 		directory->item.nlink++;
-	}
 	if (target) {
 		item.size_bytes = strlen(target);
 		put_target(change, inode, target);
@@ -186,7 +185,8 @@ static int add_link(struct change *change, struct tree_node *node,
 		rc = change_begin(change);
 	if (rc < 0)
 		return rc;
-	touched->item.nlink++;
+	if (touched->item.nlink++ == 0)
+		touched->item.parent = parent->inode;
 	touched->item.ctime_ns = change->now_ns;
 	touched->put = true;
 	change_put_name(change, parent, name, node->inode, node->kind);

@@ -110,8 +110,8 @@ static void move(struct change *change, struct place *from, struct place *to)
 			from->node->kind);
 	moved->item.ctime_ns = change->now_ns;
 	moved->put = true;
+	moved->item.parent = to->parent->inode;
 	if (is_directory(from->node) && from->parent != to->parent) {
-		moved->item.parent = to->parent->inode;
 		from->directory->item.nlink--;
 		to->directory->item.nlink++;
 	}
