@@ -312,6 +312,8 @@ int file_read(struct file *file, uint64_t offset_bytes, void *data,
 	size_t done = 0;
 	int rc = 0;
 
+	if (file->left)
+		return -ESTALE;
 	if (offset_bytes >= size_bytes)
 		len_bytes = 0;
 	else if (len_bytes > size_bytes - offset_bytes)
@@ -455,6 +457,8 @@ int file_seek(struct file *file, uint64_t offset_bytes, bool want_data,
 	unsigned windows = 0;
 	int rc;
 
+	if (file->left)
+		return -ESTALE;
 	if (offset_bytes >= size_bytes)
 		return -ENXIO;
 	while (at < size_bytes) {

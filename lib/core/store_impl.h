@@ -52,6 +52,7 @@ struct file {
 	struct item_version version;
 	bool dirty;	   /* the item differs from its version */
 	bool gone;	   /* the item became absent */
+	bool left;	   /* the head moved: not in view->files any more */
 	UT_hash_handle hh; /* of view->files */
 };
 
@@ -206,6 +207,9 @@ NODISCARD int file_get_locked(struct view *view, uint64_t inode,
 /* Fails only if there is no memory to keep its unsaved row: then it stays. */
 NODISCARD int file_put_locked(struct file *file)
 	REQUIRES(file->view->store->order_lock);
+/* The head moves: who has a file of the tree open keeps a dead one. */
+void view_leave_files_locked(struct view *view)
+	REQUIRES(view->store->order_lock);
 void view_init_stripes(struct view *view);
 void view_fini_stripes(struct view *view);
 

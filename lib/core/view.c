@@ -169,6 +169,7 @@ int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
 	}
 	find_points(view);
 	mutex_unlock(&store->map_lock);
+	view_leave_files_locked(view);
 	return 0;
 }
 

@@ -113,18 +113,35 @@ int file_get_locked(struct view *view, uint64_t inode, struct file **out_file)
 	return 0;
 }
 
+void view_leave_files_locked(struct view *view)
+{
+	struct file *file, *next;
+
+	HASH_ITER(hh, view->files, file, next)
+	{
+		if (file == view->image)
+			continue;
+		HASH_DEL(view->files, file);
+		mutex_lock(&view->store->map_lock);
+		file->left = file->gone = true;
+		file->dirty = false;
+		mutex_unlock(&view->store->map_lock);
+	}
+}
+
 int file_put_locked(struct file *file)
 {
 	struct view *view = file->view;
 	int rc = 0;
 
-	if (file->references == 1)
+	if (file->references == 1 && !file->left)
 		rc = keep_item(view->store, file);
 	if (rc < 0)
 		return rc;
 	if (--file->references > 0)
 		return 0;
-	HASH_DEL(view->files, file);
+	if (!file->left)
+		HASH_DEL(view->files, file);
 	base_file_close(file->base_file);
 	free(file);
 	return 0;

@@ -106,6 +106,44 @@ static void test_a_snapshot_keeps_names_and_data(void **state)
 	tree_close(then.tree);
 }
 
+/* What was open before answers ESTALE and never writes to the new head. */
+static void test_a_rollback_leaves_open_files_behind(void **state)
+{
+	static const struct actor actor = { .uid = 7 };
+	struct tree_world *world = *state;
+	struct rollback_result result;
+	struct snapshot_info info;
+	struct tree_node *node;
+	struct file *file;
+	struct tree *old;
+	struct view *view;
+	char data[8];
+	size_t len_bytes;
+
+	world_put(world, "", "a", "HELL");
+	assert_ok(world, history_snapshot(world->store, "main", "s", "",
+					  SNAPSHOT_KIND_MANUAL, &actor, &info,
+					  &world->failure));
+	world_put(world, "", "a", "JUMP");
+	node = world_node(world, "a");
+	assert_int_equal(tree_file_open(node, true, &file), 0);
+	assert_ok(world, history_rollback(world->store, "main", info.id, "",
+					  &actor, &result, &world->failure));
+	old = world->tree;
+	assert_ok(world, view_open_branch(world->store, "main", &view,
+					  &world->failure));
+	assert_ok(world, tree_open(view, &world->tree, &world->failure));
+	world_expect(world, "a", "HELLo");
+	assert_int_equal(file_write(file, 0, "OLD", 3), -ESTALE);
+	assert_int_equal(file_read(file, 0, data, 4, &len_bytes), -ESTALE);
+	world_expect(world, "a", "HELLo");
+	tree_file_close(node);
+	tree_node_put(node, 1);
+	tree_close(old);
+	world_put(world, "", "a", "NEW");
+	world_expect(world, "a", "NEWLo");
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -116,6 +154,7 @@ int main(void)
 		TEST(test_a_crash_loses_no_change),
 		TEST(test_a_directory_of_base_is_renamed_with_all_it_has),
 		TEST(test_a_snapshot_keeps_names_and_data),
+		TEST(test_a_rollback_leaves_open_files_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
