@@ -23,6 +23,12 @@ enum {
 		WINDOW_HEADER_BYTES + WINDOW_BLOCKS * (WINDOW_RUN_BYTES + 8),
 };
 
+/* A row without slots: all of the window is base again, or nothing. */
+static inline bool window_row_empty(size_t row_bytes)
+{
+	return row_bytes == WINDOW_HEADER_BYTES;
+}
+
 /* Slots are sorted by first and don't overlap. Returns the length; out holds
  * WINDOW_ROW_BYTES_MAX. */
 size_t window_encode(uint64_t seed, const struct window_key *key,

@@ -162,15 +162,33 @@ static void window_saved(struct store *store, struct window *window,
 	mutex_unlock(&store->map_lock);
 }
 
-/* Would the line see something of this window if it had not this version? */
-static int hides_older(struct store *store, const struct window_key *key,
-		       uint8_t *row)
+/* Rows without slots that may be needless when all of P is saved. */
+struct empty_rows {
+	struct window_key *keys;
+	size_t count, capacity;
+};
+
+static int note_empty(struct empty_rows *empty, const struct window_key *key)
 {
-	struct window_key found;
+	if (empty->count == empty->capacity) {
+		size_t capacity = empty->capacity ? empty->capacity * 2 : 64;
+		void *grown =
+			realloc(empty->keys, capacity * sizeof(*empty->keys));
+
+		if (!grown)
+			return -ENOMEM;
+		empty->keys = grown;
+		empty->capacity = capacity;
+	}
+	empty->keys[empty->count++] = *key;
+	return 0;
+}
+
+/* An older version that the line sees, and that may still be saved? */
+static int older_unsaved(struct store *store, const struct window_key *key,
+			 bool *out_unsaved)
+{
 	struct line_path *path;
-	size_t row_bytes;
-	bool unsaved;
-	int rc;
 
 	mutex_lock(&store->order_lock);
 	path = graph_path(&store->graph, key->line, key->gen - 1);
@@ -178,51 +196,60 @@ static int hides_older(struct store *store, const struct window_key *key,
 	if (!path)
 		return -ENOMEM;
 	mutex_lock(&store->map_lock);
-	unsaved = cache_find_on_path(store, path, key->inode, key->window);
+	*out_unsaved = cache_find_on_path(store, path, key->inode, key->window);
 	mutex_unlock(&store->map_lock);
-	rc = unsaved ? 0 :
-		       index_window_find(store->index, path, key->inode,
-					 key->window, &found, row, &row_bytes);
 	line_path_put(path);
-	if (rc == -ENOENT)
-		return 0;
-	return rc < 0 ? rc : 1;
+	return 0;
 }
 
-/* What covers nothing and hides nothing needs no row: files come and go. */
-static int save_window(struct store *store, const struct window_key *key,
-		       const uint8_t *row, size_t row_bytes)
+/* A row without slots is needed only where it hides one that has some: files
+ * come and go. */
+static int drop_needless(struct store *store, const struct window_key *key,
+			 uint8_t *row)
 {
-	AUTO_FREE uint8_t *other = NULL;
-	int rc = 1;
+	bool hides = false;
+	int rc;
 
-	if (row_bytes == WINDOW_HEADER_BYTES) {
-		other = malloc(WINDOW_ROW_BYTES_MAX);
-		rc = other ? hides_older(store, key, other) : -ENOMEM;
-	}
+	mutex_lock(&store->order_lock);
+	rc = window_hides_locked(store, key, row, &hides);
+	mutex_unlock(&store->order_lock);
+	return rc < 0 || hides ? rc : index_window_delete(store->index, key);
+}
+
+static int save_window(struct store *store, const struct window_key *key,
+		       uint8_t *row, size_t row_bytes, struct empty_rows *empty)
+{
+	bool unsaved = false;
+	int rc = index_window_put(store->index, key, row, row_bytes);
+
+	if (rc < 0 || !window_row_empty(row_bytes))
+		return rc;
+	rc = older_unsaved(store, key, &unsaved);
 	if (rc < 0)
 		return rc;
-	return rc == 0 ? index_window_delete(store->index, key) :
-			 index_window_put(store->index, key, row, row_bytes);
+	return unsaved ? note_empty(empty, key) :
+			 drop_needless(store, key, row);
 }
 
 static int save_windows(struct store *store, const struct saved_state *state)
 {
 	AUTO_FREE uint8_t *row = malloc(WINDOW_ROW_BYTES_MAX);
+	struct empty_rows empty = { 0 };
 	struct window_key key;
 	struct window *window;
-	size_t row_bytes;
+	size_t row_bytes, i;
+	int rc = row ? 0 : -ENOMEM;
 
-	if (!row)
-		return -ENOMEM;
-	while ((window = encode_next(store, state, &key, row, &row_bytes))) {
-		int rc = save_window(store, &key, row, row_bytes);
-
-		if (rc < 0)
-			return rc;
-		window_saved(store, window, &key);
+	while (rc == 0 &&
+	       (window = encode_next(store, state, &key, row, &row_bytes))) {
+		rc = save_window(store, &key, row, row_bytes, &empty);
+		if (rc == 0)
+			window_saved(store, window, &key);
 	}
-	return 0;
+	for (i = 0; i < empty.count && rc == 0; i++)
+		rc = drop_needless(store, &empty.keys[i], row);
+	free(empty.keys);
+	return rc;
 }
 
 static int save_rows(struct store *store, const struct saved_state *state)

@@ -111,7 +111,10 @@ static int fold_row(struct reaper *reaper, const struct window_key *key,
 		return rc;
 	if (rc == 0)
 		reap_subtract(reaper, &reaper->other);
-	return reap_drop_row(reaper);
+	rc = reap_drop_row(reaper);
+	if (rc < 0)
+		return rc;
+	return reap_drop_needless(reaper, fold->child.id, 0, key);
 }
 
 static void relabel_views(struct store *store, uint32_t line, uint32_t child)

@@ -36,6 +36,11 @@ void reap_subtract(struct reaper *reaper, const struct version *version);
 /* Deletes the row of reaper->row, and frees the chunks left in it. */
 NODISCARD int reap_drop_row(struct reaper *reaper)
 	REQUIRES(reaper->store->order_lock);
+/* Deletes the first row of the window on a line from gen on if it has no
+ * slots and hides nothing. Unsaved versions are looked at when saved. */
+NODISCARD int reap_drop_needless(struct reaper *reaper, uint32_t line,
+				 uint32_t gen, const struct window_key *key)
+	REQUIRES(reaper->store->order_lock);
 /* Drops the row of a line unless something sees its generations. */
 NODISCARD int reap_row(struct reaper *reaper, const struct window_key *key)
 	REQUIRES(reaper->store->order_lock);

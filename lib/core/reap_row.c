@@ -8,6 +8,9 @@
  *
  * I1: all versions of a window that use a chunk are neighbours of each
  *     other. What a dropped row uses and its neighbours don't is dead.
+ * I2: a row without slots is there because it hides an older one that has
+ *     some: whenever a row goes, the next of its window may have lost what
+ *     it hid; as in reap_items.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -161,10 +164,50 @@ void reap_subtract(struct reaper *reaper, const struct version *version)
 	row->slot_count = kept;
 }
 
-int reap_drop_row(struct reaper *reaper)
+int window_hides_locked(struct store *store, const struct window_key *key,
+			uint8_t *row, bool *out_hides)
+{
+	struct line_path *path =
+		graph_path(&store->graph, key->line, key->gen - 1);
+	struct window_key found;
+	size_t row_bytes;
+	int rc;
+
+	if (!path)
+		return -ENOMEM;
+	rc = index_window_find(store->index, path, key->inode, key->window,
+			       &found, row, &row_bytes);
+	line_path_put(path);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*out_hides = rc == 0 && !window_row_empty(row_bytes);
+	return 0;
+}
+
+int reap_drop_needless(struct reaper *reaper, uint32_t line, uint32_t gen,
+		       const struct window_key *key)
 {
 	struct store *store = reaper->store;
+	struct window_key found;
+	bool hides = false;
+	size_t row_bytes;
+	int rc = index_window_next(store->index, key->inode, key->window, line,
+				   gen, &found, reaper->bytes, &row_bytes);
+
+	if (rc < 0 || !window_row_empty(row_bytes))
+		return rc == -ENOENT ? 0 : rc;
+	rc = window_hides_locked(store, &found, reaper->bytes, &hides);
+	if (rc < 0 || hides)
+		return rc;
+	return index_window_delete(store->index, &found);
+}
+
+int reap_drop_row(struct reaper *reaper)
+{
+	const struct window_key *key = &reaper->row.key;
+	struct store *store = reaper->store;
 	size_t i;
+	int rc;
 
 	for (i = 0; i < reaper->row.slot_count; i++) {
 		const struct slot *slot = &reaper->row.slots[i];
@@ -174,7 +217,10 @@ int reap_drop_row(struct reaper *reaper)
 			space_map_free(&store->space, at,
 				       slot_stored_blocks(slot));
 	}
-	return index_window_delete(store->index, &reaper->row.key);
+	rc = index_window_delete(store->index, key);
+	if (rc < 0)
+		return rc;
+	return reap_drop_needless(reaper, key->line, key->gen + 1, key); /*I2*/
 }
 
 /* With the log order held: no writer can make a version between the look

@@ -257,6 +257,13 @@ NODISCARD int history_log_locked(struct store *store,
 				 struct history_record *record, uint64_t *lsn)
 	REQUIRES(store->order_lock);
 
+/* reap_row.c: is there an older row of the window with slots, which the line
+ * saw before this one? Else one without any is of no use. row:
+ * WINDOW_ROW_BYTES_MAX of room. */
+NODISCARD int window_hides_locked(struct store *store,
+				  const struct window_key *key, uint8_t *row,
+				  bool *out_hides) REQUIRES(store->order_lock);
+
 /* checkpoint.c, reap.c, worker.c */
 NODISCARD int checkpoint_run(struct store *store, bool backup)
 	REQUIRES(store->maintenance_lock);

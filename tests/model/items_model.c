@@ -12,15 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "items.h"
+#include "items_model.h"
 #include "model.h"
 
 enum {
-	DIRECTORIES = 3,
-	NAMES = 4,
-	FACTS = 3,
-	/* of each directory: names, xattrs, itself; and the stack */
-	KEYS = DIRECTORIES * (2 * NAMES) + 1,
 	FILES = 4,
 	BLOCKS = 5,
 	FIRST_FILE_INODE = 100,
@@ -42,16 +37,8 @@ struct tree {
 	struct model_file files[FILES];
 };
 
-struct key {
-	struct item_key item;
-	uint8_t bytes[ITEM_KEY_BYTES_MAX];
-	size_t bytes_count;
-};
-
-static struct key keys[KEYS], fact_keys[FACTS];
 static uint64_t facts[FACTS]; /* nothing brings an older one back */
 static uint64_t last_inode = FIRST_FILE_INODE;
-static uint8_t payload[ITEM_PAYLOAD_BYTES_MAX];
 
 /* A file that stays open while other things happen. */
 static struct {
@@ -70,93 +57,6 @@ void copy_image(struct image *to, const struct image *from)
 		to->data = malloc(sizeof(struct tree));
 	memcpy(to->data, from->data, sizeof(struct tree));
 	to->size = from->size;
-}
-
-static void set_key(struct key *key, uint64_t inode, enum item_type type,
-		    const char *name)
-{
-	key->item = (struct item_key){ .inode = inode,
-				       .type = type,
-				       .name = name,
-				       .name_bytes = name ? strlen(name) : 0 };
-	key->bytes_count = item_key_encode(&key->item, key->bytes);
-}
-
-/* In their order. */
-static void make_keys(void)
-{
-	static const char *const names[NAMES] = { "a", "a\001", "ab", "b" };
-	size_t nr = 0, i, j;
-
-	set_key(&keys[nr++], 0, ITEM_TYPE_STACK, NULL);
-	for (i = 0; i < DIRECTORIES; i++) {
-		for (j = 0; j < NAMES; j++)
-			set_key(&keys[nr++], 20 + i, ITEM_TYPE_DIRENT,
-				names[j]);
-		for (j = 0; j < NAMES; j++)
-			set_key(&keys[nr++], 20 + i, ITEM_TYPE_XATTR, names[j]);
-	}
-	for (i = 0; i < FACTS; i++)
-		set_key(&fact_keys[i], (UINT64_C(1) << 40) + i,
-			ITEM_TYPE_ORIGIN, NULL);
-}
-
-static size_t make_xattr(uint64_t value)
-{
-	static uint8_t bytes[40000];
-	struct xattr_item xattr = {
-		.kind = XATTR_KIND_VALUE,
-		.value = bytes,
-		/* Some take several records. */
-		.value_bytes = value % 16 ? value % 200 : value % 30000,
-	};
-	size_t i;
-
-	for (i = 0; i < xattr.value_bytes; i++)
-		bytes[i] = (uint8_t)((value + i) * 0x9e3779b97f4a7c15 >> 56);
-	return xattr_item_encode(&xattr, payload);
-}
-
-/* The payload that a value stands for, in payload[]. */
-static size_t make_payload(const struct key *key, uint64_t value)
-{
-	const struct dirent_item dirent = { 1 + value % 1000000,
-					    S_IFREG >> 12 };
-	const struct origin_item origin = { .layer = 1,
-					    .parent = 1,
-					    .base_inode = value,
-					    .size_bytes = 7,
-					    .kind = S_IFREG >> 12,
-					    .name = "o",
-					    .name_bytes = 1 };
-	const struct stack_item stack = { 2, { 1, 2 + (value & 127) } };
-
-	if (value == 0)
-		return 0;
-	switch (key->item.type) {
-	case ITEM_TYPE_DIRENT:
-		return dirent_item_encode(&dirent, payload);
-	case ITEM_TYPE_XATTR:
-		return make_xattr(value);
-	case ITEM_TYPE_ORIGIN:
-		return origin_item_encode(&origin, payload);
-	case ITEM_TYPE_STACK:
-		return stack_item_encode(&stack, payload);
-	case ITEM_TYPE_INODE:
-	case ITEM_TYPE_TARGET:
-	case ITEM_TYPE_ORPHAN:
-		break;
-	}
-	abort();
-}
-
-static void check_payload(const struct key *key, uint64_t value,
-			  const struct item_copy *copy)
-{
-	size_t bytes = make_payload(key, value);
-
-	CHECK(copy->payload_bytes == bytes);
-	CHECK(memcmp(copy->payload, payload, bytes) == 0);
 }
 
 static struct line_path *path_of(struct view *view)
@@ -313,8 +213,11 @@ static void commit(struct view *view, struct batch *edits)
 
 static void add(struct batch *edits, const struct key *key, uint64_t value)
 {
+	size_t bytes;
+	const uint8_t *payload = make_payload(key, value, &bytes);
+
 	CHECK(item_edits_add(edits, key->bytes, key->bytes_count, payload,
-			     make_payload(key, value)) == 0);
+			     bytes) == 0);
 }
 
 static void do_edit(int nr)
@@ -513,12 +416,39 @@ static size_t item_rows(uint32_t line)
 	return count;
 }
 
+static size_t window_rows(uint32_t line)
+{
+	struct window_key row;
+	int64_t cursor[2] = { 0, 0 };
+	size_t count = 0;
+
+	while (index_windows_of_line(store->index, line, 0, UINT32_MAX, &row, 1,
+				     cursor) == 1)
+		count++;
+	return count;
+}
+
+/* Windows with any data. */
+static size_t windows_of(const struct model_file *file)
+{
+	uint64_t last = UINT64_MAX;
+	size_t i, count = 0;
+
+	for (i = 0; i < BLOCKS; i++) {
+		if (!file->blocks[i] || block_nrs[i] / WINDOW_BLOCKS == last)
+			continue;
+		last = block_nrs[i] / WINDOW_BLOCKS;
+		count++;
+	}
+	return count;
+}
+
 /* Only what one branch needs is left, and all on one line. */
 static void check_rows(void)
 {
 	const struct tree *tree = tree_of(&branches[pick_branch()].image);
 	size_t expected = 3; /* root, image and its name */
-	size_t found = 0, fact_count = 0, blocks = 0, i, j;
+	size_t found = 0, fact_count = 0, blocks = 0, windows = 0, i, j;
 	struct space_map *map = &store->space;
 	uint32_t line;
 
@@ -528,6 +458,7 @@ static void check_rows(void)
 		fact_count += facts[i] != 0;
 	for (i = 0; i < FILES; i++) {
 		expected += tree->files[i].inode != 0;
+		windows += windows_of(&tree->files[i]);
 		for (j = 0; j < BLOCKS; j++)
 			blocks += tree->files[i].blocks[j] != 0;
 	}
@@ -540,6 +471,12 @@ static void check_rows(void)
 		fprintf(stderr, "items_model: %zu rows, %zu needed\n", found,
 			expected);
 	CHECK(found == expected);
+	for (found = 0, line = 1; line < store->next_line; line++)
+		found += window_rows(line);
+	if (found != windows)
+		fprintf(stderr, "items_model: %zu windows, %zu needed\n", found,
+			windows);
+	CHECK(found == windows);
 	mutex_lock(&map->lock);
 	CHECK(map->live_blocks - map->metadata_blocks == blocks);
 	mutex_unlock(&map->lock);

@@ -92,12 +92,73 @@ static void test_a_crash_while_deleting_goes_on_at_the_next_open(void **state)
 	world_check(world);
 }
 
+/* I2 of reap_row.c: a window behind base, written to and zeroed again. */
+static void test_emptied_windows_stay_while_they_hide_something(void **state)
+{
+	struct store_world *world = *state;
+	struct world_copy full;
+	uint32_t first, second;
+
+	world_resize(world, 6 * WINDOW_BYTES);
+	world_write(world, 4 * WINDOW_BYTES, 3 * B, 2);
+	assert_int_equal(row_count(world), 1);
+	world_zero(world, 4 * WINDOW_BYTES, 3 * B);
+	assert_int_equal(row_count(world), 0);
+	world_write(world, 4 * WINDOW_BYTES, 3 * B, 3);
+	first = world_snapshot(world, "first");
+	full = world_copy(world);
+	world_write(world, 4 * WINDOW_BYTES + B, B, 4);
+	second = world_snapshot(world, "second");
+	world_zero(world, 4 * WINDOW_BYTES, 3 * B);
+	assert_int_equal(row_count(world), 3);
+	drop(world, second);
+	world_gc(world);
+	assert_int_equal(row_count(world), 2);
+	world_check(world);
+	world_check_snapshot(world, first, &full);
+	drop(world, first);
+	world_gc(world);
+	assert_int_equal(row_count(world), 0);
+	assert_live_blocks(world, 0);
+	world_crash(world);
+	world_check(world);
+	free(full.data);
+}
+
+/* The same, hidden by the line that others fold into. */
+static void test_emptied_windows_go_with_the_lines_below(void **state)
+{
+	struct store_world *world = *state;
+	struct rollback_result result;
+	uint32_t id;
+
+	world_resize(world, 6 * WINDOW_BYTES);
+	world_write(world, 4 * WINDOW_BYTES, 3 * B, 3);
+	id = world_snapshot(world, "s");
+	world_write(world, 4 * WINDOW_BYTES, B, 4);
+	world_rollback(world, id, &result);
+	world_write(world, 4 * WINDOW_BYTES, 3 * B, 3);
+	world_zero(world, 4 * WINDOW_BYTES, 3 * B);
+	assert_int_equal(row_count(world), 3);
+	drop(world, id);
+	drop(world, result.kept_as.id);
+	world_gc(world);
+	assert_int_equal(row_count(world), 0);
+	assert_live_blocks(world, 0);
+	world_check(world);
+	world_write(world, 4 * WINDOW_BYTES, B, 5);
+	world_crash(world);
+	world_check(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_each_deleted_snapshot_takes_its_row_along),
 		WORLD_TEST(
 			test_a_crash_while_deleting_goes_on_at_the_next_open),
+		WORLD_TEST(test_emptied_windows_stay_while_they_hide_something),
+		WORLD_TEST(test_emptied_windows_go_with_the_lines_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
