@@ -8,16 +8,7 @@
 #include <unistd.h>
 
 #include "fuse_impl.h"
-
-static void set_time(struct timespec *time, int64_t ns)
-{
-	time->tv_sec = ns / 1000000000;
-	time->tv_nsec = ns % 1000000000;
-	if (time->tv_nsec < 0) {
-		time->tv_nsec += 1000000000;
-		time->tv_sec--;
-	}
-}
+#include "stat_time.h"
 
 /* umask= takes the place of the permissions, as in every FUSE system. */
 static mode_t shown_mode(const struct mount *mount, mode_t mode)
@@ -59,9 +50,9 @@ void image_fill_file(const struct mount *mount, fuse_ino_t node,
 	st->st_size = (off_t)info.size_bytes;
 	st->st_blksize = BLOCK_BYTES;
 	st->st_blocks = (blkcnt_t)((info.size_bytes + 511) / 512);
-	set_time(&st->st_mtim, info.mtime_ns);
-	set_time(&st->st_ctim, info.ctime_ns);
-	set_time(&st->st_atim, info.atime_ns);
+	st->st_mtim = stat_time(info.mtime_ns);
+	st->st_ctim = stat_time(info.ctime_ns);
+	st->st_atim = stat_time(info.atime_ns);
 }
 
 static void reply_attributes(fuse_req_t req, fuse_ino_t node)
@@ -94,11 +85,6 @@ void image_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	reply_attributes(req, node);
 }
 
-static int64_t time_ns(const struct timespec *time)
-{
-	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
-}
-
 static int set_attributes(struct mount *mount, const struct stat *st,
 			  int to_set)
 {
@@ -108,7 +94,6 @@ static int set_attributes(struct mount *mount, const struct stat *st,
 			   FUSE_SET_ATTR_MTIME_NOW;
 	struct file *file = view_image(mount->view);
 	struct file_info info;
-	struct timespec now;
 	int rc = 0;
 
 	file_get_info(file, &info);
@@ -120,7 +105,6 @@ static int set_attributes(struct mount *mount, const struct stat *st,
 	if (rc < 0 || !(to_set & others))
 		return rc;
 	file_get_info(file, &info);
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (to_set & FUSE_SET_ATTR_MODE)
 		info.mode = st->st_mode & 07777;
 	if (to_set & FUSE_SET_ATTR_UID)
@@ -128,13 +112,13 @@ static int set_attributes(struct mount *mount, const struct stat *st,
 	if (to_set & FUSE_SET_ATTR_GID)
 		info.gid = st->st_gid;
 	if (to_set & FUSE_SET_ATTR_ATIME)
-		info.atime_ns = time_ns(&st->st_atim);
+		info.atime_ns = stat_time_ns(&st->st_atim);
 	if (to_set & FUSE_SET_ATTR_MTIME)
-		info.mtime_ns = time_ns(&st->st_mtim);
+		info.mtime_ns = stat_time_ns(&st->st_mtim);
 	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
-		info.atime_ns = time_ns(&now);
+		info.atime_ns = stat_time_now_ns();
 	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
-		info.mtime_ns = time_ns(&now);
+		info.mtime_ns = stat_time_now_ns();
 	return file_set_info(file, &info);
 }
 

@@ -1,0 +1,30 @@
+/* Nanoseconds since 1970, as the store has times, and struct timespec. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+static inline struct timespec stat_time(int64_t ns)
+{
+	struct timespec time = { .tv_sec = ns / 1000000000,
+				 .tv_nsec = ns % 1000000000 };
+
+	if (time.tv_nsec < 0) {
+		time.tv_nsec += 1000000000;
+		time.tv_sec--;
+	}
+	return time;
+}
+
+static inline int64_t stat_time_ns(const struct timespec *time)
+{
+	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+}
+
+static inline int64_t stat_time_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return stat_time_ns(&now);
+}
