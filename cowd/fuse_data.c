@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "data_range.h"
 #include "fuse_impl.h"
 
 void image_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,
@@ -81,25 +82,6 @@ void image_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync,
 	fuse_reply_err(req, image_errno(store_sync(image_mount(req)->store)));
 }
 
-static int change_range(struct file *file, int mode, uint64_t offset_bytes,
-			uint64_t len_bytes)
-{
-	const int known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
-			  FALLOC_FL_ZERO_RANGE;
-	struct file_info info;
-	int rc = 0;
-
-	if (mode & ~known)
-		return -EOPNOTSUPP;
-	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		rc = file_zero(file, offset_bytes, len_bytes);
-	file_get_info(file, &info);
-	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) &&
-	    offset_bytes + len_bytes > info.size_bytes)
-		rc = file_resize(file, offset_bytes + len_bytes);
-	return rc;
-}
-
 void image_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t offset,
 		     off_t length, struct fuse_file_info *fi)
 {
@@ -111,8 +93,8 @@ void image_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t offset,
 		fuse_reply_err(req, EIO);
 		return;
 	}
-	rc = change_range(handle->file, mode, (uint64_t)offset,
-			  (uint64_t)length);
+	rc = data_change_range(handle->file, mode, (uint64_t)offset,
+			       (uint64_t)length);
 	image_leave(mount);
 	fuse_reply_err(req, image_errno(rc));
 }
