@@ -12,6 +12,7 @@
 
 #include "history.h"
 #include "mount_impl.h"
+#include "store_layers.h"
 
 int mount_new(struct mounts *mounts, struct mount **out_mount)
 {
@@ -183,6 +184,8 @@ static int check_options(struct mount *mount, const struct store_status *status,
 	struct mount_options *options = &mount->options;
 
 	options->read_only |= mount->snapshot_id != 0;
+	if (mount->front == &tree_front)
+		return check_blkdev(mount, status, failure);
 	if (options->subdir[0])
 		mount_options_warn(options, "subdir",
 				   "an image has no directories");
@@ -205,19 +208,26 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 	if (rc < 0)
 		return rc;
 	store_status(mount->store, &status);
+	if (store_is_tree(mount->store))
+		mount->front = &tree_front;
 	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
 		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
 	rc = mount_options_parse(&mount->options, params->options, failure);
 	if (rc == 0)
 		rc = check_options(mount, &status, failure);
 	if (rc == 0)
-		rc = mount_options_finish(&mount->options, source, false,
-					  failure);
+		rc = mount_options_finish(&mount->options, source,
+					  mount->front == &tree_front, failure);
 	if (rc < 0)
 		return rc;
-	default_name(mount, &status);
+	if (mount->front == &image_front)
+		default_name(mount, &status);
 	rc = check_mountpoint(mount, params->mountpoint, status.path, failure);
-	return rc < 0 ? rc : mount_check_user(mount, failure);
+	if (rc == 0)
+		rc = mount_check_user(mount, failure);
+	if (rc == 0 && mount->front->open)
+		rc = mount->front->open(mount, failure);
+	return rc;
 }
 
 int mount_start(struct mount *mount, struct failure *failure)

@@ -48,10 +48,13 @@ struct waiting_open {
 };
 
 struct mount;
+struct front;
 
 /* What differs between what is shown: an image, or a directory tree. */
 struct mount_front {
 	const struct fuse_lowlevel_ops *requests;
+	/* Before it is mounted; may be NULL. */
+	int (*open)(struct mount *mount, struct failure *failure);
 	/* Forgets what the kernel knows; nobody asks any more. */
 	void (*close)(struct mount *mount);
 	/* The kernel's dirty pages and times reach the store. */
@@ -75,6 +78,7 @@ struct mount {
 	char mountpoint[4096];
 	struct mount_options options;
 	const struct mount_front *front;
+	struct front *tree; /* of the front end of trees, else NULL */
 	struct view *view;
 	struct fuse_session *session;
 	pthread_t thread;    /* that serves it */
@@ -98,7 +102,7 @@ struct mount {
 	struct mount *next;
 };
 
-extern const struct mount_front image_front;
+extern const struct mount_front image_front, tree_front;
 
 /* Without root, by the rules of fusermount3. */
 NODISCARD int mount_check_user(const struct mount *mount,

@@ -1,0 +1,287 @@
+/*
+ * Data of files in trees: read, write, sync, allocate and punch, seek.
+ *
+ * Where the kernel does without OPEN (mounts that are read-only) a request
+ * opens the file for itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data_range.h"
+#include "stat_time.h"
+#include "tree_front.h"
+
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+/* A file between begin and end. */
+struct use {
+	struct mount *mount;
+	struct front_node *node; /* with a reference if own is set */
+	struct file *file;
+	bool own;
+};
+
+/* -EIO: the handle is of a state that was left. */
+static int begin(struct use *use, fuse_req_t req, fuse_ino_t id,
+		 const struct fuse_file_info *fi)
+{
+	struct front_handle *handle = front_handle(fi);
+	int rc;
+
+	use->mount = front_mount(req);
+	use->own = !handle;
+	if (handle) {
+		front_enter(use->mount);
+		use->node = handle->node;
+		use->file = handle->file;
+		if (use->node->node)
+			return 0;
+		front_leave(use->mount);
+		return -EIO;
+	}
+	rc = front_begin(use->mount, id, &use->node);
+	if (rc < 0)
+		return -EIO;
+	rc = tree_file_open(use->node->node, false, &use->file);
+	if (rc < 0)
+		front_end(use->mount, use->node);
+	return rc;
+}
+
+static void end(struct use *use)
+{
+	if (use->own) {
+		tree_file_close(use->node->node);
+		front_end(use->mount, use->node);
+	} else {
+		front_leave(use->mount);
+	}
+}
+
+/* As relatime: once for each handle, if it is older than a change or a day. */
+static void note_access(struct use *use, struct front_handle *handle)
+{
+	int64_t now_ns = stat_time_now_ns();
+	struct tree_attr attr;
+
+	if (!use->mount->options.keep_atime || !handle ||
+	    handle->looked_at_atime || use->mount->options.read_only)
+		return;
+	handle->looked_at_atime = true;
+	if (tree_get_attr(use->node->node, &attr) < 0 ||
+	    (attr.atime_ns > attr.mtime_ns && attr.atime_ns > attr.ctime_ns &&
+	     attr.atime_ns > now_ns - DAY_NS))
+		return;
+	attr.atime_ns = now_ns;
+	/* In a snapshot it fails, as it should. */
+	(void)!tree_set_attr(use->node->node, TREE_SET_ATIME | TREE_SET_CTIME,
+			     &attr, NULL);
+}
+
+void front_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+		struct fuse_file_info *fi)
+{
+	AUTO_FREE char *data = malloc(size);
+	size_t len_bytes = 0;
+	struct use use;
+	int rc = data ? begin(&use, req, id, fi) : -ENOMEM;
+
+	if (rc < 0) {
+		fuse_reply_err(req, front_data_errno(rc));
+		return;
+	}
+	rc = file_read(use.file, (uint64_t)offset, data, size, &len_bytes);
+	if (rc == 0)
+		note_access(&use, front_handle(fi));
+	end(&use);
+	if (rc < 0)
+		fuse_reply_err(req, front_data_errno(rc));
+	else
+		fuse_reply_buf(req, data, len_bytes);
+}
+
+void front_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
+		 off_t offset, struct fuse_file_info *fi)
+{
+	struct use use;
+	int rc;
+
+	rc = begin(&use, req, id, fi);
+	if (rc < 0) {
+		fuse_reply_err(req, front_data_errno(rc));
+		return;
+	}
+	rc = use.own ? -EBADF :
+		       file_write(use.file, (uint64_t)offset, data, size);
+	if (rc == 0 && mount_write_is_sync(use.mount, fi))
+		rc = file_sync(use.file);
+	end(&use);
+	if (rc < 0)
+		fuse_reply_err(req, front_data_errno(rc));
+	else
+		fuse_reply_write(req, size);
+}
+
+void front_fsync(fuse_req_t req, fuse_ino_t id, int datasync,
+		 struct fuse_file_info *fi)
+{
+	struct use use;
+	int rc = 0;
+
+	(void)datasync;
+	if (begin(&use, req, id, fi) == 0) {
+		rc = file_sync(use.file);
+		end(&use);
+	}
+	fuse_reply_err(req, front_data_errno(rc));
+}
+
+void front_fsyncdir(fuse_req_t req, fuse_ino_t id, int datasync,
+		    struct fuse_file_info *fi)
+{
+	(void)id, (void)datasync, (void)fi;
+	fuse_reply_err(req,
+		       front_data_errno(store_sync(front_mount(req)->store)));
+}
+
+void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
+		     off_t length, struct fuse_file_info *fi)
+{
+	struct use use;
+	int rc = begin(&use, req, id, fi);
+
+	if (rc == 0) {
+		rc = use.own ?
+			     -EBADF :
+			     data_change_range(use.file, mode, (uint64_t)offset,
+					       (uint64_t)length);
+		end(&use);
+	}
+	fuse_reply_err(req, front_data_errno(rc));
+}
+
+struct seek {
+	fuse_req_t req;
+	fuse_ino_t id;
+	struct fuse_file_info info;
+	off_t offset;
+	bool want_data;
+};
+
+static void answer_seek(const struct seek *seek)
+{
+	uint64_t found = 0;
+	struct use use;
+	int rc = begin(&use, seek->req, seek->id, &seek->info);
+
+	if (rc == 0) {
+		rc = file_seek(use.file, (uint64_t)seek->offset,
+			       seek->want_data, &found);
+		end(&use);
+	}
+	if (rc < 0)
+		fuse_reply_err(seek->req, front_data_errno(rc));
+	else
+		fuse_reply_lseek(seek->req, (off_t)found);
+}
+
+/* What is dirty is not known: all is data. */
+static void answer_blindly(const struct seek *seek)
+{
+	struct tree_attr attr;
+	struct use use;
+	int rc = begin(&use, seek->req, seek->id, &seek->info);
+
+	if (rc == 0) {
+		rc = tree_get_attr(use.node->node, &attr);
+		if (rc == 0 && (uint64_t)seek->offset >= attr.size_bytes)
+			rc = -ENXIO;
+		end(&use);
+	}
+	if (rc < 0)
+		fuse_reply_err(seek->req, front_data_errno(rc));
+	else
+		fuse_reply_lseek(seek->req, seek->want_data ?
+						    seek->offset :
+						    (off_t)attr.size_bytes);
+}
+
+/* The mount stays until mounts_unuse. */
+static void *seek_after_write_back(void *context)
+{
+	AUTO_FREE struct seek *seek = context;
+	struct mount *mount = front_mount(seek->req);
+	struct mounts *mounts = mount->owner;
+
+	if (front_write_back(mount) < 0)
+		answer_blindly(seek);
+	else
+		answer_seek(seek);
+	mounts_unuse(mounts);
+	return NULL;
+}
+
+/* The kernel asks without writing dirty pages back, which come as requests:
+ * not for this thread to wait for. */
+static int seek_apart(const struct seek *seek)
+{
+	struct mounts *mounts = front_mount(seek->req)->owner;
+	struct seek *copy = malloc(sizeof(*copy));
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int rc;
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *seek;
+	mounts_use(mounts);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	rc = -pthread_create(&thread, &attributes, seek_after_write_back, copy);
+	pthread_attr_destroy(&attributes);
+	if (rc < 0) {
+		mounts_unuse(mounts);
+		free(copy);
+	}
+	return rc;
+}
+
+static bool is_being_written(struct mount *mount,
+			     const struct fuse_file_info *fi)
+{
+	bool written = false;
+
+	mutex_lock(&mount->lock);
+	if (front_handle(fi))
+		written = front_handle(fi)->node->writers > 0;
+	mutex_unlock(&mount->lock);
+	return written;
+}
+
+void front_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
+		 struct fuse_file_info *fi)
+{
+	struct seek seek = { req, id, *fi, offset, whence == SEEK_DATA };
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE) {
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	/* Mappings keep their handle open: without writers all is clean. */
+	if (!is_being_written(front_mount(req), fi))
+		answer_seek(&seek);
+	else if (seek_apart(&seek) < 0)
+		answer_blindly(&seek);
+}
+
+void front_ioctl(fuse_req_t req, fuse_ino_t id, unsigned command,
+		 void *argument, struct fuse_file_info *fi, unsigned flags,
+		 const void *in, size_t in_bytes, size_t out_bytes)
+{
+	(void)id, (void)command, (void)argument, (void)fi, (void)flags;
+	(void)in, (void)in_bytes, (void)out_bytes;
+	fuse_reply_err(req, ENOTTY);
+}

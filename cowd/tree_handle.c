@@ -1,0 +1,249 @@
+/*
+ * Handles: opening, creating, closing. While a head is moved nobody may have
+ * it open for writing: such opens wait, without a thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "stat_time.h"
+#include "tree_front.h"
+
+static bool is_writable(const struct fuse_file_info *fi)
+{
+	return (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
+}
+
+static void count(struct mount *mount, struct front_handle *handle, int change)
+	REQUIRES(mount->lock)
+{
+	struct front_node *node = handle->node;
+
+	node->opens += (unsigned)change;
+	if (handle->writable)
+		node->writers += (unsigned)change;
+	if (node->slot != mount->tree->head || !node->node)
+		return;
+	if (handle->writable)
+		mount->writers += (unsigned)change;
+	else
+		mount->readers += (unsigned)change;
+}
+
+static void close_handle(struct mount *mount, struct front_handle *handle)
+{
+	struct front_node *node = handle->node;
+	bool unused;
+
+	if (node->node)
+		tree_file_close(node->node);
+	mutex_lock(&mount->lock);
+	count(mount, handle, -1);
+	unused = front_detach(mount, node);
+	mutex_unlock(&mount->lock);
+	if (unused)
+		front_destroy(mount, node);
+	free(handle);
+}
+
+/* Writing puts an end to what setuid and capabilities were given for. */
+static unsigned drop_privileges(fuse_req_t req, struct tree_node *node,
+				struct tree_attr *attr)
+{
+	struct tree_attr now;
+
+	if (fuse_req_ctx(req)->uid == 0 || tree_get_attr(node, &now) < 0 ||
+	    !(now.mode & (S_ISUID | S_ISGID)))
+		return 0;
+	attr->mode = now.mode & 07777 & ~(mode_t)S_ISUID;
+	if (now.mode & S_IXGRP)
+		attr->mode &= ~(mode_t)S_ISGID;
+	return TREE_SET_MODE;
+}
+
+static int empty(fuse_req_t req, struct tree_node *node)
+{
+	struct tree_attr attr = { .size_bytes = 0 };
+	unsigned mask = TREE_SET_SIZE | TREE_SET_MTIME;
+
+	attr.mtime_ns = stat_time_now_ns();
+	mask |= drop_privileges(req, node, &attr);
+	return tree_set_attr(node, mask, &attr, NULL);
+}
+
+/* The node is pinned; fi->fh becomes the handle. */
+static int open_node(fuse_req_t req, struct front_node *node,
+		     struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	struct front_handle *handle = calloc(1, sizeof(*handle));
+	int rc = handle ? 0 : -ENOMEM;
+
+	if (rc == 0) {
+		handle->node = node;
+		handle->writable = is_writable(fi);
+		rc = tree_file_open(node->node, handle->writable,
+				    &handle->file);
+	}
+	if (rc == 0 && (fi->flags & O_TRUNC)) {
+		rc = front_changed(mount, empty(req, node->node), false);
+		if (rc < 0)
+			tree_file_close(node->node);
+	}
+	if (rc < 0) {
+		free(handle);
+		return rc;
+	}
+	mutex_lock(&mount->lock);
+	count(mount, handle, 1);
+	mutex_unlock(&mount->lock);
+	fi->fh = (uintptr_t)handle;
+	fi->keep_cache = 1;
+	fi->direct_io = mount->options.direct_io;
+	return 0;
+}
+
+/* Does it wait? -errno: it failed. name: of a create. */
+static int waits(fuse_req_t req, fuse_ino_t id, const char *name, mode_t mode,
+		 const struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	int rc = 0;
+
+	mutex_lock(&mount->lock);
+	if (mount->moving) {
+		rc = mount_put_off(mount, req, id, name, mode, fi);
+		rc = rc < 0 ? rc : 1;
+	}
+	mutex_unlock(&mount->lock);
+	return rc;
+}
+
+void front_open_file(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	struct front_node *node;
+	int rc = 0;
+
+	if (mount->tree->no_open) {
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	if (is_writable(fi))
+		rc = mount->options.read_only ? -EROFS :
+						waits(req, id, NULL, 0, fi);
+	if (rc > 0)
+		return;
+	if (rc == 0)
+		rc = front_begin(mount, id, &node);
+	if (rc < 0) {
+		fuse_reply_err(req, -rc);
+		return;
+	}
+	rc = open_node(req, node, fi);
+	if (rc < 0)
+		fuse_reply_err(req, front_errno(rc));
+	else if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted */
+		close_handle(mount, front_handle(fi));
+	front_end(mount, node);
+}
+
+/* Without O_EXCL somebody else's file will do. */
+static int make_or_find(fuse_req_t req, struct front_node *parent,
+			const char *name, mode_t mode, int flags,
+			struct tree_node **out_node, struct tree_attr *out_attr)
+{
+	int rc = front_make(req, parent, name, S_IFREG | (mode & 07777), 0,
+			    NULL, out_node, out_attr);
+
+	if (rc == -EEXIST && name && !(flags & O_EXCL))
+		rc = tree_lookup(parent->node, name, out_node, out_attr);
+	return rc;
+}
+
+/* Creates in a directory that is pinned, and answers. */
+static void create_in(fuse_req_t req, struct front_node *parent,
+		      const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	struct front_node *node = NULL;
+	struct tree_node *made = NULL;
+	struct fuse_entry_param entry;
+	struct tree_attr attr;
+	int rc = make_or_find(req, parent, name, mode, fi->flags, &made, &attr);
+
+	if (rc == 0)
+		rc = front_know(mount, parent->slot, made, &node);
+	if (rc == 0)
+		rc = open_node(req, node, fi);
+	if (rc == 0) {
+		rc = front_fill_entry(mount, node,
+				      fi->flags & O_TRUNC ? NULL : &attr,
+				      &entry);
+		if (rc < 0)
+			close_handle(mount, front_handle(fi));
+	}
+	if (rc < 0) {
+		if (node)
+			front_forget(mount, node->id, 1);
+		fuse_reply_err(req, front_errno(rc));
+	} else if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		close_handle(mount, front_handle(fi)); /* interrupted */
+		front_forget(mount, entry.ino, 1);
+	}
+}
+
+static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		   mode_t mode, struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	struct front_node *node;
+	int rc = 0;
+
+	if (mount->options.read_only || parent == FRONT_SNAPDIR)
+		rc = -EROFS;
+	else if (name && front_is_snapdir(mount, parent, name))
+		rc = -EISDIR;
+	if (rc == 0)
+		rc = waits(req, parent, name ? name : "/", mode, fi);
+	if (rc > 0)
+		return;
+	if (rc == 0)
+		rc = front_begin(mount, parent, &node);
+	if (rc < 0) {
+		fuse_reply_err(req, -rc);
+		return;
+	}
+	create_in(req, node, name, mode, fi);
+	front_end(mount, node);
+}
+
+void front_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		  mode_t mode, struct fuse_file_info *fi)
+{
+	/* No name has a slash: so is O_TMPFILE told, see mount_wire.c. */
+	create(req, parent, name[0] == '/' ? NULL : name, mode, fi);
+}
+
+void front_open_again(const struct waiting_open *waiting)
+{
+	struct fuse_file_info info = waiting->info;
+
+	if (waiting->name)
+		front_create(waiting->req, waiting->node, waiting->name,
+			     waiting->mode, &info);
+	else
+		front_open_file(waiting->req, waiting->node, &info);
+}
+
+void front_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+
+	(void)id;
+	front_enter(mount);
+	if (front_handle(fi))
+		close_handle(mount, front_handle(fi));
+	front_leave(mount);
+	fuse_reply_err(req, 0);
+}
