@@ -110,13 +110,17 @@ int view_items_scan(struct view *view, uint64_t inode, enum item_type type,
 	return rc;
 }
 
+void view_edit_wait(struct view *view)
+{
+	worker_throttle(view->store);
+}
+
 int view_edit_begin(struct view *view, struct view_edit *edit) NO_THREAD_SAFETY
 {
 	int rc = view->is_head ? store_check_writable(view->store, 0) : -EROFS;
 
 	if (rc < 0)
 		return rc;
-	worker_throttle(view->store);
 	*edit = (struct view_edit){ .view = view };
 	mutex_lock(&view->store->order_lock);
 	return 0;

@@ -54,6 +54,8 @@ struct view_edit {
 	struct batch batch;
 	int error; /* the first; commit returns it */
 };
+/* Before it, and before any lock: waits while too much is unsaved. */
+void view_edit_wait(struct view *view);
 NODISCARD int view_edit_begin(struct view *view, struct view_edit *edit);
 /* A number for a new inode. */
 uint64_t view_edit_new_inode(struct view_edit *edit);

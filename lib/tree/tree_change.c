@@ -30,6 +30,7 @@ void change_init(struct change *change, struct tree *tree)
 
 	memset(change, 0, sizeof(*change));
 	change->tree = tree;
+	view_edit_wait(tree->view);
 	clock_gettime(CLOCK_REALTIME, &now);
 	change->now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }

@@ -45,20 +45,32 @@ static int open_base(struct tree_node *node, const struct inode_item *item,
 }
 
 /* Its first item, before anything is written to it. */
-static int store_node(struct tree_node *node)
+static int store_locked(struct change *change, struct tree_node *node)
 {
 	struct touched *touched;
+	int rc;
+
+	if (atomic_load(&node->stored) == STORED_YES)
+		return 0;
+	rc = change_touch(change, node, &touched);
+	if (rc == 0)
+		rc = change_begin(change);
+	if (rc < 0)
+		return rc;
+	touched->put = true;
+	return change_commit(change);
+}
+
+static int store_node(struct tree_node *node)
+{
+	struct tree *tree = node->tree;
 	struct change change;
 	int rc;
 
-	change_init(&change, node->tree);
-	rc = change_touch(&change, node, &touched);
-	if (rc == 0)
-		rc = change_begin(&change);
-	if (rc == 0) {
-		touched->put = true;
-		rc = change_commit(&change);
-	}
+	change_init(&change, tree);
+	pthread_rwlock_wrlock(&tree->names_lock);
+	rc = store_locked(&change, node);
+	pthread_rwlock_unlock(&tree->names_lock);
 	change_fini(&change);
 	return rc;
 }
@@ -126,10 +138,7 @@ int tree_file_open(struct tree_node *node, bool for_writing,
 	pthread_rwlock_unlock(&tree->names_lock);
 	if (rc < 0 || !for_writing || atomic_load(&node->stored) == STORED_YES)
 		return rc;
-	pthread_rwlock_wrlock(&tree->names_lock);
-	if (atomic_load(&node->stored) != STORED_YES)
-		rc = store_node(node);
-	pthread_rwlock_unlock(&tree->names_lock);
+	rc = store_node(node);
 	if (rc < 0)
 		tree_file_close(node);
 	return rc;

@@ -107,7 +107,8 @@ struct change {
 	unsigned count;
 };
 
-/* names_lock is held exclusively from begin to end. */
+/* Before names_lock is taken, which is held exclusively from then to the
+ * end. */
 void change_init(struct change *change, struct tree *tree);
 /* Before change_begin: looks at the inode and, if it is one of base, at where
  * it is. The same node twice gives the same entry. */

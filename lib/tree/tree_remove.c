@@ -178,10 +178,10 @@ static void forget_names(struct tree_node *node)
 	}
 }
 
-static int remove_found(struct tree_node *parent, const char *name,
-			bool directory, struct tree_node **out_node)
+static int remove_found(struct change *change, struct tree_node *parent,
+			const char *name, bool directory,
+			struct tree_node **out_node)
 {
-	struct change change;
 	struct found_name found;
 	int rc = parent->remembered ? -ENOENT : find_name(parent, name, &found);
 
@@ -196,12 +196,7 @@ static int remove_found(struct tree_node *parent, const char *name,
 		return directory ? -ENOTDIR : -EISDIR;
 	if (directory)
 		rc = node_check_empty(*out_node);
-	if (rc < 0)
-		return rc;
-	change_init(&change, parent->tree);
-	rc = remove_name(&change, parent, name, *out_node);
-	change_fini(&change);
-	return rc;
+	return rc < 0 ? rc : remove_name(change, parent, name, *out_node);
 }
 
 static int remove_one(struct tree_node *parent, const char *name,
@@ -209,13 +204,16 @@ static int remove_one(struct tree_node *parent, const char *name,
 {
 	struct tree *tree = parent->tree;
 	struct tree_node *node = NULL;
+	struct change change;
 	int rc;
 
+	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
-	rc = remove_found(parent, name, directory, &node);
+	rc = remove_found(&change, parent, name, directory, &node);
 	if (rc == 0 && directory && node->base)
 		forget_names(node);
 	pthread_rwlock_unlock(&tree->names_lock);
+	change_fini(&change);
 	if (node)
 		tree_node_put(node, 1);
 	return rc;
