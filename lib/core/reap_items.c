@@ -108,6 +108,7 @@ static int drop_needless(const struct item_visit *visit, uint32_t line,
 		return rc == -ENOENT ? 0 : rc;
 	if (!item_value_absent(value_bytes))
 		return 0;
+	mutex_assert_held(&store->order_lock);
 	rc = items_hide_locked(store, row->key, row->key_bytes, found, &hides);
 	if (rc < 0 || hides)
 		return rc;

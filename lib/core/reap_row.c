@@ -196,6 +196,7 @@ int reap_drop_needless(struct reaper *reaper, uint32_t line, uint32_t gen,
 
 	if (rc < 0 || !window_row_empty(row_bytes))
 		return rc == -ENOENT ? 0 : rc;
+	mutex_assert_held(&store->order_lock);
 	rc = window_hides_locked(store, &found, reaper->bytes, &hides);
 	if (rc < 0 || hides)
 		return rc;

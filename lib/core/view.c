@@ -77,6 +77,7 @@ static int view_new_locked(struct store *store, uint32_t line, uint32_t gen,
 	view_init_stripes(view);
 	DL_APPEND2(store->views, view, previous, next);
 	rc = view_repoint_locked(store, view, line, gen);
+	mutex_assert_held(&view->store->order_lock);
 	if (rc == 0 && !store->is_tree)
 		rc = file_get_locked(view, IMAGE_INODE, &view->image);
 	if (rc == -ENOENT)
@@ -169,6 +170,7 @@ int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
 	}
 	find_points(view);
 	mutex_unlock(&store->map_lock);
+	mutex_assert_held(&view->store->order_lock);
 	view_leave_files_locked(view);
 	return 0;
 }

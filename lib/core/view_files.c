@@ -134,6 +134,7 @@ int file_put_locked(struct file *file)
 	struct view *view = file->view;
 	int rc = 0;
 
+	mutex_assert_held(&view->store->order_lock);
 	if (file->references == 1 && !file->left)
 		rc = keep_item(view->store, file);
 	if (rc < 0)

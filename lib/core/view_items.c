@@ -212,6 +212,7 @@ int view_file_get(struct view *view, uint64_t inode,
 	int rc;
 
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&view->store->order_lock);
 	rc = file_get_locked(view, inode, &file);
 	if (rc == -ENOENT && unstored)
 		rc = get_unstored(view, inode, unstored, &file);

@@ -129,6 +129,7 @@ static struct file *get_file(struct view *view, uint64_t inode)
 	struct file *file;
 
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&view->store->order_lock);
 	CHECK(file_get_locked(view, inode, &file) == 0);
 	mutex_unlock(&store->order_lock);
 	return file;
@@ -137,6 +138,7 @@ static struct file *get_file(struct view *view, uint64_t inode)
 static void put_file(struct file *file)
 {
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&file->view->store->order_lock);
 	CHECK(file_put_locked(file) == 0);
 	mutex_unlock(&store->order_lock);
 }
@@ -167,6 +169,7 @@ static void check_no_file(struct view *view, uint64_t inode)
 	struct file *file;
 
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&view->store->order_lock);
 	CHECK(file_get_locked(view, inode, &file) == -ENOENT);
 	mutex_unlock(&store->order_lock);
 }
@@ -206,6 +209,7 @@ void compare_some(struct view *view, const struct image *image)
 static void commit(struct view *view, struct batch *edits)
 {
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&view->store->order_lock);
 	CHECK(items_commit_locked(view, edits) == 0);
 	mutex_unlock(&store->order_lock);
 	item_edits_fini(edits);

@@ -238,6 +238,7 @@ static struct file *make_file(struct store_world *world, uint64_t inode)
 
 	assert_int_equal(commit_inode(world, inode, &item), 0);
 	mutex_lock(&world->store->order_lock);
+	mutex_assert_held(&world->view->store->order_lock);
 	assert_int_equal(file_get_locked(world->view, inode, &file), 0);
 	mutex_unlock(&world->store->order_lock);
 	return file;
@@ -248,6 +249,7 @@ static void put_file(struct file *file)
 	struct store *store = file->view->store;
 
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&file->view->store->order_lock);
 	assert_int_equal(file_put_locked(file), 0);
 	mutex_unlock(&store->order_lock);
 }

@@ -30,6 +30,7 @@ static void put(struct file *file)
 	struct store *store = file->view->store;
 
 	mutex_lock(&store->order_lock);
+	mutex_assert_held(&file->view->store->order_lock);
 	assert_int_equal(file_put_locked(file), 0);
 	mutex_unlock(&store->order_lock);
 }
