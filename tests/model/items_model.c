@@ -387,7 +387,8 @@ static void step(void)
 		do_upkeep();
 	if (dice < 972)
 		return;
-	release_held(); /* who has it open would have to be told */
+	if (dice >= 990 || below(2))
+		release_held(); /* else a head may leave it behind */
 	if (dice < 983)
 		do_rollback(pick_branch());
 	else if (dice < 990)

@@ -1,8 +1,8 @@
 /*
- * Threads on one store: each owns a range of the image, writes versions of
- * its blocks and reads them back, while another takes snapshots, deletes
- * them, checkpoints and compacts. For ThreadSanitizer, and for the claim
- * that nobody sees anything but what he wrote.
+ * Threads on one store: each owns a range of the image and an inode, writes
+ * versions of its blocks and items and reads them back, while another takes
+ * snapshots, deletes them, checkpoints and compacts. For ThreadSanitizer, and
+ * for the claim that nobody sees anything but what he wrote.
  *
  *   threads [SECONDS]
  */
@@ -22,8 +22,15 @@
 #include "logging.h"
 #include "space.h"
 #include "store.h"
+#include "view_items.h"
 
-enum { THREADS = 4, BLOCKS = 700, RANGE_BYTES = BLOCKS * BLOCK_BYTES };
+enum {
+	THREADS = 4,
+	BLOCKS = 700,
+	RANGE_BYTES = BLOCKS * BLOCK_BYTES,
+	ITEMS = 150,
+	FIRST_INODE = 100,
+};
 
 #define CHECK(expression)                                                   \
 	do {                                                                \
@@ -45,6 +52,7 @@ struct worker {
 	unsigned nr;
 	unsigned seed;
 	uint32_t version[BLOCKS];
+	uint32_t item[ITEMS]; /* 0: absent */
 };
 
 static void fill(uint8_t *block, unsigned owner, unsigned nr, uint32_t version)
@@ -90,6 +98,111 @@ static void read_one(struct worker *worker, unsigned nr)
 	CHECK(memcmp(data, want, sizeof(data)) == 0);
 }
 
+/* Of this worker's inode; name has room for 8. */
+static void set_key(const struct worker *worker, unsigned nr, char *name,
+		    struct item_key *key)
+{
+	*key = (struct item_key){
+		.inode = FIRST_INODE + worker->nr,
+		.type = ITEM_TYPE_XATTR,
+		.name = name,
+		.name_bytes = (size_t)snprintf(name, 8, "n%04u", nr),
+	};
+}
+
+static void edit_some(struct worker *worker)
+{
+	unsigned count = 1 + (unsigned)rand_r(&worker->seed) % 5;
+	struct view_edit edit;
+
+	CHECK(view_edit_begin(view, &edit) == 0);
+	while (count-- > 0) {
+		unsigned nr = (unsigned)rand_r(&worker->seed) % ITEMS;
+		uint32_t value = (uint32_t)rand_r(&worker->seed) % 1000;
+		uint8_t payload[1 + sizeof(value)] = { XATTR_KIND_VALUE };
+		struct item_key key;
+		char name[8];
+
+		if (value % 4 == 0)
+			value = 0;
+		memcpy(payload + 1, &value, sizeof(value));
+		set_key(worker, nr, name, &key);
+		view_edit_put(&edit, &key, payload,
+			      value ? sizeof(payload) : 0);
+		worker->item[nr] = value;
+	}
+	CHECK(view_edit_commit(&edit) == 0);
+}
+
+static void find_one(struct worker *worker)
+{
+	unsigned nr = (unsigned)rand_r(&worker->seed) % ITEMS;
+	uint32_t value = worker->item[nr];
+	struct item_copy *copy = NULL;
+	struct item_key key;
+	char name[8];
+	int rc;
+
+	set_key(worker, nr, name, &key);
+	rc = view_item_get(view, &key, &copy);
+	CHECK(rc == (value ? 0 : -ENOENT));
+	if (value)
+		CHECK(memcmp(copy->payload + 1, &value, sizeof(value)) == 0);
+	free(copy);
+}
+
+struct item_walk {
+	const struct worker *worker;
+	unsigned nr; /* of the next item */
+};
+
+static void skip_absent(struct item_walk *walk)
+{
+	while (walk->nr < ITEMS && walk->worker->item[walk->nr] == 0)
+		walk->nr++;
+}
+
+static int check_item(void *context, const struct item_key *key,
+		      const void *payload, size_t payload_bytes)
+{
+	struct item_walk *walk = context;
+	struct item_key expected;
+	char name[8];
+
+	skip_absent(walk);
+	CHECK(walk->nr < ITEMS);
+	set_key(walk->worker, walk->nr, name, &expected);
+	CHECK(key->name_bytes == expected.name_bytes);
+	CHECK(memcmp(key->name, name, key->name_bytes) == 0);
+	CHECK(payload_bytes == 1 + sizeof(uint32_t));
+	CHECK(memcmp((const uint8_t *)payload + 1,
+		     &walk->worker->item[walk->nr], sizeof(uint32_t)) == 0);
+	walk->nr++;
+	return 0;
+}
+
+static void scan_all(const struct worker *worker)
+{
+	struct item_walk walk = { worker, 0 };
+
+	CHECK(view_items_scan(view, FIRST_INODE + worker->nr, ITEM_TYPE_XATTR,
+			      check_item, &walk) == 0);
+	skip_absent(&walk);
+	CHECK(walk.nr == ITEMS);
+}
+
+static void use_items(struct worker *worker)
+{
+	unsigned dice = (unsigned)rand_r(&worker->seed) % 10;
+
+	if (dice < 4)
+		edit_some(worker);
+	else if (dice < 9)
+		find_one(worker);
+	else
+		scan_all(worker);
+}
+
 static void *work(void *context)
 {
 	struct worker *worker = context;
@@ -98,7 +211,9 @@ static void *work(void *context)
 		unsigned nr = (unsigned)rand_r(&worker->seed) % BLOCKS;
 		unsigned dice = (unsigned)rand_r(&worker->seed) % 100;
 
-		if (dice < 50)
+		if (dice < 25)
+			use_items(worker);
+		else if (dice < 60)
 			write_some(worker, nr);
 		else if (dice < 98)
 			read_one(worker, nr);
@@ -173,9 +288,11 @@ int main(int argc, char **argv)
 	CHECK(store_close(store) == 0);
 	CHECK(store_open(path, NULL, &store, &failure) == 0);
 	CHECK(view_open_branch(store, "main", &view, &failure) == 0);
-	for (i = 0; i < THREADS; i++)
+	for (i = 0; i < THREADS; i++) {
+		scan_all(&workers[i]);
 		for (nr = 0; nr < BLOCKS; nr++)
 			read_one(&workers[i], nr);
+	}
 	view_put(view);
 	CHECK(store_close(store) == 0);
 	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
