@@ -15,16 +15,16 @@ static bool is_acl(const char *name)
 	       strcmp(name, FRONT_ACL_DEFAULT) == 0;
 }
 
-static bool is_known(const char *name)
+/* Is there such a kind of xattr, and does the name go on behind it? */
+static int check_kind(const char *name)
 {
 	static const char *const kinds[] = { "user.", "trusted.", "security." };
 	size_t i;
 
 	for (i = 0; i < 3; i++)
-		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0 &&
-		    name[strlen(kinds[i])])
-			return true;
-	return is_acl(name);
+		if (strncmp(name, kinds[i], strlen(kinds[i])) == 0)
+			return name[strlen(kinds[i])] ? 0 : -EINVAL;
+	return is_acl(name) ? 0 : -EOPNOTSUPP;
 }
 
 static void reply_value(fuse_req_t req, int rc, const char *value, size_t size,
@@ -47,8 +47,8 @@ void front_getxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	size_t bytes = 0;
 	int rc = value ? 0 : -ENOMEM;
 
-	if (rc == 0 && !is_known(name))
-		rc = -EOPNOTSUPP;
+	if (rc == 0)
+		rc = check_kind(name);
 	if (rc == 0 && id == FRONT_SNAPDIR)
 		rc = -ENODATA;
 	if (rc == 0)
@@ -67,12 +67,12 @@ void front_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 {
 	struct mount *mount = front_mount(req);
 	struct front_node *node;
-	int rc = 0;
+	int rc = check_kind(name);
 
 	if (id == FRONT_SNAPDIR || mount->options.read_only)
 		rc = -EROFS;
-	else if (!is_known(name) || (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
-		rc = is_known(name) ? -EINVAL : -EOPNOTSUPP;
+	else if (rc == 0 && (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
+		rc = -EINVAL;
 	if (rc == 0)
 		rc = front_begin(mount, id, &node);
 	if (rc < 0) {
@@ -158,12 +158,10 @@ void front_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 {
 	struct mount *mount = front_mount(req);
 	struct front_node *node;
-	int rc = 0;
+	int rc = check_kind(name);
 
 	if (id == FRONT_SNAPDIR || mount->options.read_only)
 		rc = -EROFS;
-	else if (!is_known(name))
-		rc = -EOPNOTSUPP;
 	if (rc == 0)
 		rc = front_begin(mount, id, &node);
 	if (rc < 0) {
