@@ -145,6 +145,8 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	const unsigned known = RENAME_NOREPLACE | RENAME_EXCHANGE |
 			       RENAME_WHITEOUT;
 	struct mount *mount = front_mount(req);
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	const struct tree_caller caller = { context->uid, context->gid };
 	struct front_node *from, *to;
 	int rc = -refuse(mount, parent, name, EBUSY);
 
@@ -158,7 +160,7 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_reply_err(req, -rc);
 		return;
 	}
-	rc = tree_rename(from->node, name, to->node, new_name, flags);
+	rc = tree_rename(from->node, name, to->node, new_name, flags, &caller);
 	rc = front_changed(mount, rc, true);
 	fuse_reply_err(req, front_errno(rc));
 	front_unpin(mount, to);

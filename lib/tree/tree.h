@@ -105,10 +105,10 @@ NODISCARD int tree_link(struct tree_node *node, struct tree_node *new_parent,
 NODISCARD int tree_unlink(struct tree_node *parent, const char *name);
 NODISCARD int tree_rmdir(struct tree_node *parent, const char *name);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT (a 0:0 character
- * device is left behind). */
+ * device of the caller is left behind). */
 NODISCARD int tree_rename(struct tree_node *parent, const char *name,
 			  struct tree_node *new_parent, const char *new_name,
-			  unsigned flags);
+			  unsigned flags, const struct tree_caller *caller);
 /* Up to PATH_MAX bytes and a NUL. */
 NODISCARD int tree_readlink(struct tree_node *node, char *target,
 			    size_t target_bytes);

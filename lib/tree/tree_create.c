@@ -20,9 +20,9 @@ static int check_new_name(struct tree_node *parent, const char *name)
 	return rc == 0 ? -EEXIST : rc;
 }
 
-static void new_item(const struct change *change,
-		     const struct inode_item *directory, uint32_t mode,
-		     const struct tree_caller *caller, struct inode_item *item)
+void new_item(const struct change *change, const struct inode_item *directory,
+	      uint32_t mode, const struct tree_caller *caller,
+	      struct inode_item *item)
 {
 	*item = (struct inode_item){
 		.mode = mode,

@@ -128,6 +128,13 @@ void change_put_orphan(struct change *change, uint64_t inode);
 NODISCARD int change_commit(struct change *change);
 void change_fini(struct change *change);
 
+/* --- tree_create.c --- */
+
+/* What an object made there by the caller is. */
+void new_item(const struct change *change, const struct inode_item *directory,
+	      uint32_t mode, const struct tree_caller *caller,
+	      struct inode_item *item);
+
 /* --- tree_remove.c --- */
 
 /* One link of the inode less; without links it goes, now or when nobody

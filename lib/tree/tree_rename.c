@@ -117,28 +117,23 @@ static void move(struct change *change, struct place *from, struct place *to)
 	}
 }
 
-static void leave_whiteout(struct change *change, const struct place *from)
+static void leave_whiteout(struct change *change, const struct place *from,
+			   const struct tree_caller *caller)
 {
-	struct inode_item item = {
-		.mode = S_IFCHR,
-		.uid = from->touched->item.uid,
-		.gid = from->touched->item.gid,
-		.nlink = 1,
-		.atime_ns = change->now_ns,
-		.mtime_ns = change->now_ns,
-		.ctime_ns = change->now_ns,
-		.btime_ns = change->now_ns,
-		.rdev = makedev(0, 0),
-	};
+	struct inode_item item;
 	uint64_t inode = view_edit_new_inode(&change->edit);
 
+	new_item(change, &from->directory->item, S_IFCHR, caller, &item);
+	item.rdev = makedev(0, 0);
+	item.parent = from->parent->inode;
 	view_edit_put_inode(&change->edit, inode, &item);
 	change_put_name(change, from->parent, from->name, inode,
 			S_IFCHR >> MODE_KIND_SHIFT);
 }
 
 static int rename_found(struct change *change, struct place *from,
-			struct place *to, unsigned flags)
+			struct place *to, unsigned flags,
+			const struct tree_caller *caller)
 {
 	int rc = check_flags(from, to, flags);
 
@@ -159,7 +154,7 @@ static int rename_found(struct change *change, struct place *from,
 	if (flags & RENAME_EXCHANGE)
 		move(change, to, from);
 	else if (flags & RENAME_WHITEOUT)
-		leave_whiteout(change, from);
+		leave_whiteout(change, from, caller);
 	else
 		change_drop_name(change, from->parent, from->name,
 				 from->hidden);
@@ -174,7 +169,8 @@ static int rename_found(struct change *change, struct place *from,
 }
 
 static int rename_locked(struct change *change, struct place *from,
-			 struct place *to, unsigned flags)
+			 struct place *to, unsigned flags,
+			 const struct tree_caller *caller)
 {
 	int rc = check_name(to->name);
 
@@ -182,12 +178,12 @@ static int rename_locked(struct change *change, struct place *from,
 		rc = find_place(from, true);
 	if (rc == 0)
 		rc = find_place(to, false);
-	return rc < 0 ? rc : rename_found(change, from, to, flags);
+	return rc < 0 ? rc : rename_found(change, from, to, flags, caller);
 }
 
 int tree_rename(struct tree_node *parent, const char *name,
 		struct tree_node *new_parent, const char *new_name,
-		unsigned flags)
+		unsigned flags, const struct tree_caller *caller)
 {
 	struct place from = { .parent = parent, .name = name };
 	struct place to = { .parent = new_parent, .name = new_name };
@@ -197,7 +193,7 @@ int tree_rename(struct tree_node *parent, const char *name,
 
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
-	rc = rename_locked(&change, &from, &to, flags);
+	rc = rename_locked(&change, &from, &to, flags, caller);
 	pthread_rwlock_unlock(&tree->names_lock);
 	change_fini(&change);
 	if (from.node)

@@ -257,7 +257,7 @@ static inline int world_rename(struct tree_world *world, const char *from,
 {
 	struct tree_node *a = world_node(world, from);
 	struct tree_node *b = world_node(world, to);
-	int rc = tree_rename(a, name, b, new_name, flags);
+	int rc = tree_rename(a, name, b, new_name, flags, &world_caller);
 
 	tree_node_put(a, 1);
 	tree_node_put(b, 1);
