@@ -133,6 +133,32 @@ int items_apply_locked(struct view *view, const struct batch *edits)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* Is it a user's write, which leaves the reserve alone: a new name or xattr,
+ * and nothing that goes? What removes, renames or changes an inode may use it:
+ * else nobody could make room. */
+static bool needs_room(const struct batch *edits)
+{
+	struct batch_entry entry;
+	struct dirent_item dirent;
+	bool grows = false;
+	size_t at = 0;
+
+	while (batch_next(edits, &at, &entry) == 0) {
+		if (entry.payload_bytes == 0)
+			return false;
+		if (entry.item.type == ITEM_TYPE_XATTR)
+			grows = true;
+		if (entry.item.type != ITEM_TYPE_DIRENT)
+			continue;
+		if (dirent_item_decode(entry.payload, entry.payload_bytes,
+				       &dirent) < 0 ||
+		    dirent.inode == 0) /* a whiteout */
+			return false;
+		grows = true;
+	}
+	return grows;
+}
+
 static int append_pieces(struct store *store, const struct batch *edits)
 {
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
@@ -152,7 +178,9 @@ static int append_pieces(struct store *store, const struct batch *edits)
 int items_commit_locked(struct view *view, struct batch *edits)
 {
 	struct store *store = view->store;
-	int rc = view->is_head ? store_check_writable(store, 0) : -EROFS;
+	uint64_t user_bytes = needs_room(edits) ? edits->used_bytes : 0;
+	int rc = view->is_head ? store_check_writable(store, user_bytes) :
+				 -EROFS;
 
 	if (rc < 0 || edits->used_bytes == 0)
 		return rc;

@@ -181,6 +181,55 @@ static void test_a_torn_batch_is_left_out_at_every_replay(void **state)
 	assert_text(world, 21, "before", "it");
 }
 
+static void set_reserve(struct store_world *world, uint64_t reserve_bytes)
+{
+	struct store_config config;
+
+	store_get_config(world->store, &config);
+	config.reserve_bytes = reserve_bytes;
+	assert_ok(world,
+		  store_configure(world->store, &config, &world->failure));
+}
+
+static void add_name(struct batch *edits, const char *name, uint64_t inode,
+		     uint8_t kind)
+{
+	const struct item_key item = { .inode = 1,
+				       .type = ITEM_TYPE_DIRENT,
+				       .name = name,
+				       .name_bytes = strlen(name) };
+	const struct dirent_item dirent = { inode, kind };
+	uint8_t key[ITEM_KEY_BYTES_MAX], payload[DIRENT_ITEM_BYTES];
+	size_t key_bytes = item_key_encode(&item, key);
+
+	assert_int_equal(item_edits_add(edits, key, key_bytes, payload,
+					dirent_item_encode(&dirent, payload)),
+			 0);
+}
+
+static void test_the_reserve_is_for_what_makes_room(void **state)
+{
+	struct store_world *world = *state;
+	struct batch edits = { 0 };
+
+	put_text(world, 20, "a", "one");
+	set_reserve(world, UINT64_C(1) << 60);
+	add_text(&edits, 20, "b", "one");
+	assert_int_equal(commit_edits(world->view, &edits), -ENOSPC);
+	add_name(&edits, "new", 50, S_IFREG >> 12);
+	assert_int_equal(commit_edits(world->view, &edits), -ENOSPC);
+	assert_text(world, 20, "b", NULL);
+	put_text(world, 20, "a", NULL); /* removes */
+	add_text(&edits, 20, "old", NULL);
+	add_name(&edits, "new", 50, S_IFREG >> 12); /* renames */
+	assert_int_equal(commit_edits(world->view, &edits), 0);
+	add_name(&edits, "gone", 0, 0); /* hides */
+	add_name(&edits, "newer", 50, S_IFREG >> 12);
+	assert_int_equal(commit_edits(world->view, &edits), 0);
+	set_reserve(world, 0);
+	put_text(world, 20, "b", "one");
+}
+
 static void test_more_than_a_batch_may_have_is_refused(void **state)
 {
 	struct store_world *world = *state;
@@ -373,6 +422,7 @@ int main(void)
 		WORLD_TEST(test_entries_apply_in_their_order),
 		WORLD_TEST(test_a_full_disk_in_the_midst_leaves_nothing),
 		WORLD_TEST(test_a_torn_batch_is_left_out_at_every_replay),
+		WORLD_TEST(test_the_reserve_is_for_what_makes_room),
 		WORLD_TEST(test_more_than_a_batch_may_have_is_refused),
 		WORLD_TEST(test_only_a_head_takes_edits),
 		WORLD_TEST(test_an_inode_that_goes_gives_its_blocks_back),
