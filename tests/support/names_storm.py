@@ -32,7 +32,8 @@ def change():
         os.rmdir(one)
     elif what == 6:
         os.chmod(one, random.choice((0o600, 0o644, 0o755)))
-    else:
+    elif two.count("/") <= one.count("/") or os.path.islink(one) \
+            or not os.path.isdir(one):  # else it gets deeper and deeper
         os.rename(one, two)
 
 

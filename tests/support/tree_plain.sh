@@ -17,7 +17,7 @@ cowd() {
 	local name=${*: -1}
 	name=${name##*@}
 	case "$1 $2" in
-	"snapshot create") cp -a "$M" "$PLAIN_STATES/$name" ;;
+	"snapshot create") cp -a "$M" "$PLAIN_STATES/$name" 2>/dev/null || : ;;
 	"rollback "*)
 		find "$M" -mindepth 1 -delete
 		cp -a "$PLAIN_STATES/$name/." "$M"
