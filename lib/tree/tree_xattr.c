@@ -117,15 +117,43 @@ static int change_xattr(struct change *change, struct tree_node *node,
 	return change_commit(change);
 }
 
+/* Is it what is there? Then ext4 leaves the inode alone, too. */
+static bool is_same(struct tree_node *node, const char *name, const void *value,
+		    size_t value_bytes, size_t there_bytes)
+{
+	uint8_t *there = malloc(there_bytes + 1);
+	bool same = false;
+
+	if (there && there_bytes == value_bytes &&
+	    get_locked(node, name, there, there_bytes + 1, &there_bytes) == 0)
+		same = there_bytes == value_bytes &&
+		       memcmp(there, value, value_bytes) == 0;
+	free(there);
+	return same;
+}
+
+static int put_locked(struct change *change, struct tree_node *node,
+		      const char *name, const void *value, size_t value_bytes)
+{
+	const struct xattr_item xattr = { XATTR_KIND_VALUE, value,
+					  value_bytes };
+	uint8_t *payload = malloc(1 + value_bytes);
+	int rc;
+
+	if (!payload)
+		return -ENOMEM;
+	rc = change_xattr(change, node, name, payload,
+			  xattr_item_encode(&xattr, payload));
+	free(payload);
+	return rc;
+}
+
 static int set_locked(struct change *change, struct tree_node *node,
 		      const char *name, const void *value, size_t value_bytes,
 		      int flags)
 {
-	const struct xattr_item xattr = { XATTR_KIND_VALUE, value,
-					  value_bytes };
-	uint8_t *payload;
-	size_t there;
-	int rc = get_locked(node, name, NULL, 0, &there);
+	size_t there_bytes = 0;
+	int rc = get_locked(node, name, NULL, 0, &there_bytes);
 
 	if (rc < 0 && rc != -ENODATA && rc != -ENOTSUP)
 		return rc;
@@ -135,13 +163,9 @@ static int set_locked(struct change *change, struct tree_node *node,
 		return -EEXIST;
 	if ((flags & XATTR_REPLACE) && rc < 0)
 		return -ENODATA;
-	payload = malloc(1 + value_bytes);
-	if (!payload)
-		return -ENOMEM;
-	rc = change_xattr(change, node, name, payload,
-			  xattr_item_encode(&xattr, payload));
-	free(payload);
-	return rc;
+	if (rc == 0 && is_same(node, name, value, value_bytes, there_bytes))
+		return 0;
+	return put_locked(change, node, name, value, value_bytes);
 }
 
 int tree_set_xattr(struct tree_node *node, const char *name, const void *value,
