@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store_impl.h"
+#include "view_rows.h"
 
 struct differ {
 	struct store *store;
@@ -35,43 +36,10 @@ static int add_number(struct differ *differ, uint64_t number)
 	return 0;
 }
 
-static int add_rows(struct differ *differ, uint32_t line, uint32_t gen_begin,
-		    uint64_t gen_end)
+static int add_row(void *context, uint64_t inode, uint64_t window)
 {
-	struct window_key keys[64];
-	int64_t cursor[2] = { 0, 0 };
-	uint32_t end = gen_end > UINT32_MAX ? UINT32_MAX : (uint32_t)gen_end;
-	int count = 64, i, rc = 0;
-
-	while (count == 64 && rc == 0) {
-		count = index_windows_of_line(differ->store->index, line,
-					      gen_begin, end, keys, 64, cursor);
-		if (count < 0)
-			return count;
-		for (i = 0; i < count && rc == 0; i++)
-			rc = add_number(differ, keys[i].window);
-	}
-	return rc;
-}
-
-/* Rows on a's path that b's does not see. */
-static int add_path(struct differ *differ, const struct line_path *a,
-		    const struct line_path *b)
-{
-	uint32_t i;
-	int rc = 0;
-
-	for (i = 0; i < a->count && rc == 0; i++) {
-		const struct line_limit *mine = &a->level[i];
-		const struct line_limit *other =
-			b ? line_path_find(b, mine->line) : NULL;
-
-		if (!other || other->gen < mine->gen)
-			rc = add_rows(differ, mine->line,
-				      other ? other->gen + 1 : 0,
-				      (uint64_t)mine->gen + 1);
-	}
-	return rc;
+	(void)inode;
+	return add_number(context, window);
 }
 
 static int by_number(const void *a, const void *b)
@@ -91,38 +59,20 @@ static int emit(struct differ *differ)
 	return rc;
 }
 
-static const struct slot *slot_of(const struct slot *slots, unsigned count,
-				  unsigned *i, unsigned block)
-{
-	while (*i < count &&
-	       (unsigned)slots[*i].first + slots[*i].count <= block)
-		(*i)++;
-	return *i < count && slots[*i].first <= block ? &slots[*i] : NULL;
-}
-
-static bool same(const struct slot *a, const struct slot *b)
-{
-	if (!a || !b)
-		return a == b;
-	if (a->kind == SLOT_KIND_ZERO || b->kind == SLOT_KIND_ZERO)
-		return a->kind == b->kind;
-	return slot_same_chunk(a, b) && a->lz4 == b->lz4;
-}
-
 static int compare_window(struct differ *differ, uint64_t number)
 {
-	unsigned from_count = 0, to_count, i = 0, j = 0, block;
+	struct slot_walk from_walk = { .slots = differ->from_slots };
+	struct slot_walk to_walk = { .slots = differ->to_slots };
+	unsigned block;
 	int rc = file_map_window(view_image(differ->to), number,
-				 differ->to_slots, &to_count);
+				 differ->to_slots, &to_walk.count);
 
 	if (rc == 0 && differ->from)
 		rc = file_map_window(view_image(differ->from), number,
-				     differ->from_slots, &from_count);
+				     differ->from_slots, &from_walk.count);
 	for (block = 0; block < WINDOW_BLOCKS && rc == 0; block++) {
-		const struct slot *from =
-			slot_of(differ->from_slots, from_count, &i, block);
-		const struct slot *to =
-			slot_of(differ->to_slots, to_count, &j, block);
+		const struct slot *from = slot_walk(&from_walk, block);
+		const struct slot *to = slot_walk(&to_walk, block);
 		uint64_t at =
 			number * WINDOW_BYTES + (uint64_t)block * BLOCK_BYTES;
 		enum extent_kind kind = !to ? EXTENT_KIND_BASE :
@@ -131,7 +81,7 @@ static int compare_window(struct differ *differ, uint64_t number)
 					      EXTENT_KIND_DATA;
 		struct diff_extent *run = &differ->run;
 
-		if (same(from, to))
+		if (slot_same_content(from, to))
 			continue;
 		if (run->length_bytes && run->kind == kind &&
 		    run->start_bytes + run->length_bytes == at) {
@@ -146,14 +96,10 @@ static int compare_window(struct differ *differ, uint64_t number)
 
 static int run_diff(struct differ *differ)
 {
+	const struct view_rows_visitor visitor = { .window = add_row };
 	size_t i;
-	int rc = store_checkpoint(differ->store);
+	int rc = view_rows_between(differ->from, differ->to, &visitor, differ);
 
-	if (rc == 0)
-		rc = add_path(differ, differ->to->path,
-			      differ->from ? differ->from->path : NULL);
-	if (rc == 0 && differ->from)
-		rc = add_path(differ, differ->from->path, differ->to->path);
 	if (rc < 0)
 		return rc;
 	if (differ->count)

@@ -8,6 +8,7 @@
 #include "cache.h"
 #include "items.h"
 #include "layers.h"
+#include "view_rows.h"
 
 struct line_path *line_path_get(struct line_path *path)
 {
@@ -251,6 +252,21 @@ int view_open_snapshot(struct store *store, uint32_t snapshot_id,
 	rc = open_snapshot_locked(store, snapshot_id, out_view, failure);
 	mutex_unlock(&store->order_lock);
 	return rc;
+}
+
+int view_open_base(struct store *store, struct view **out_view,
+		   struct failure *failure)
+{
+	int rc;
+
+	mutex_lock(&store->order_lock);
+	rc = view_new_locked(store, 0, 0, false, out_view); /* no line is 0 */
+	if (rc == 0)
+		(*out_view)->references = 1;
+	mutex_unlock(&store->order_lock);
+	return rc < 0 ? failure_errno(failure, rc, store->path,
+				      "can't open the base") :
+			0;
 }
 
 static void put_locked(struct store *store, struct view *view)

@@ -114,3 +114,24 @@ int window_replace(struct window *window, unsigned begin, unsigned end,
 	window->slot_count = (uint16_t)total;
 	return 0;
 }
+
+const struct slot *slot_walk(struct slot_walk *walk, unsigned block)
+{
+	const struct slot *slot;
+
+	for (; walk->at < walk->count; walk->at++) {
+		slot = &walk->slots[walk->at];
+		if ((unsigned)slot->first + slot->count > block)
+			return slot->first <= block ? slot : NULL;
+	}
+	return NULL;
+}
+
+bool slot_same_content(const struct slot *a, const struct slot *b)
+{
+	if (!a || !b)
+		return a == b;
+	if (a->kind == SLOT_KIND_ZERO || b->kind == SLOT_KIND_ZERO)
+		return a->kind == b->kind;
+	return slot_same_chunk(a, b) && a->lz4 == b->lz4;
+}

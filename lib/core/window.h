@@ -62,3 +62,14 @@ NODISCARD int window_replace(struct window *window, unsigned begin,
 /* Does any slot use the chunk of this one? */
 bool window_uses_chunk(const struct slot *slots, unsigned slot_count,
 		       const struct slot *chunk);
+
+/* The slots of a window, asked for block by block in rising order. */
+struct slot_walk {
+	const struct slot *slots;
+	unsigned count, at;
+};
+/* NULL: not covered. */
+const struct slot *slot_walk(struct slot_walk *walk, unsigned block);
+/* Are these, of one block in two versions of a window, the same bytes? Either
+ * may be NULL. Stored twice counts as different. */
+bool slot_same_content(const struct slot *a, const struct slot *b);

@@ -8,6 +8,7 @@
 
 #include "store_layers.h"
 #include "tree_impl.h"
+#include "view_rows.h"
 
 struct view *tree_view(struct tree *tree)
 {
@@ -54,23 +55,27 @@ static void init_locks(struct tree *tree)
 	mutex_init(&tree->nodes_lock);
 }
 
-int tree_open(struct view *view, struct tree **out_tree,
-	      struct failure *failure)
+/* layers: NULL: those of the view, else taken over. */
+static int open_tree(struct view *view, struct layers *layers, bool to_change,
+		     struct tree **out_tree, struct failure *failure)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
-	int rc;
+	int rc = 0;
 
 	if (!tree) {
+		layers_put(layers);
 		view_put(view);
 		return failure_errno(failure, -ENOMEM, NULL,
 				     "can't open the tree");
 	}
 	tree->view = view;
+	tree->layers = layers;
 	init_locks(tree);
-	rc = view_open_layers(view, &tree->layers, failure);
+	if (!layers)
+		rc = view_open_layers(view, &tree->layers, failure);
 	if (rc == 0) {
 		rc = open_root(tree);
-		if (rc == 0 && view_is_head(view))
+		if (rc == 0 && to_change && view_is_head(view))
 			rc = tree_delete_orphans(tree);
 		if (rc == -EROFS || rc == -ENOSPC)
 			rc = 0; /* another time */
@@ -84,6 +89,29 @@ int tree_open(struct view *view, struct tree **out_tree,
 	}
 	*out_tree = tree;
 	return 0;
+}
+
+int tree_open(struct view *view, struct tree **out_tree,
+	      struct failure *failure)
+{
+	return open_tree(view, NULL, true, out_tree, failure);
+}
+
+int tree_open_reader(struct view *view, struct tree **out_tree,
+		     struct failure *failure)
+{
+	return open_tree(view, NULL, false, out_tree, failure);
+}
+
+int tree_open_base(struct tree *tree, struct tree **out_tree,
+		   struct failure *failure)
+{
+	struct view *view;
+	int rc = view_open_base(view_store(tree->view), &view, failure);
+
+	return rc < 0 ? rc :
+			open_tree(view, layers_get(tree->layers), false,
+				  out_tree, failure);
 }
 
 void tree_close(struct tree *tree)

@@ -29,6 +29,13 @@ struct tree_node;
 /* Takes over the reference of the view, also when it fails. */
 NODISCARD int tree_open(struct view *view, struct tree **out_tree,
 			struct failure *failure);
+/* For looking only; also beside another tree of the same head, of which it
+ * may show what was a moment ago. */
+NODISCARD int tree_open_reader(struct view *view, struct tree **out_tree,
+			       struct failure *failure);
+/* What this tree would show if nothing had ever been changed. */
+NODISCARD int tree_open_base(struct tree *tree, struct tree **out_tree,
+			     struct failure *failure);
 /* Nodes that were not put are forgotten. */
 void tree_close(struct tree *tree);
 struct view *tree_view(struct tree *tree);
