@@ -56,7 +56,8 @@ NODISCARD int file_set_info(struct file *file, const struct file_info *info);
 /* Reads up to len_bytes; short only at the end of the file. */
 NODISCARD int file_read(struct file *file, uint64_t offset_bytes, void *data,
 			size_t len_bytes, size_t *out_len_bytes);
-/* Writes all or fails; grows the file. */
+/* Writes all or fails; grows the file. In a tree its times stay: here and in
+ * what follows. */
 NODISCARD int file_write(struct file *file, uint64_t offset_bytes,
 			 const void *data, size_t len_bytes);
 /* Zeros a range inside the file (punch hole, discard, zero range). */

@@ -132,8 +132,10 @@ void file_touch_locked(struct file *file)
 {
 	mutex_lock(&file->view->store->map_lock);
 	own_item(file);
-	file->item.mtime_ns = store_realtime_ns();
-	file->item.ctime_ns = file->item.mtime_ns;
+	if (!file->view->store->is_tree) {
+		file->item.mtime_ns = store_realtime_ns();
+		file->item.ctime_ns = file->item.mtime_ns;
+	}
 	mutex_unlock(&file->view->store->map_lock);
 }
 

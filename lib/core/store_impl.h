@@ -244,6 +244,8 @@ NODISCARD int file_next_window(struct file *file, uint64_t number,
 /* Gives back what the store has of the file, whose item becomes absent. */
 NODISCARD int file_apply_delete_locked(struct file *file)
 	REQUIRES(file->view->store->order_lock);
+/* Something was written. A tree's times are told by who writes, which may be
+ * the kernel, some time before; and not made anew by a replay. */
 void file_touch_locked(struct file *file)
 	REQUIRES(file->view->store->order_lock);
 

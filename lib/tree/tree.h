@@ -121,7 +121,8 @@ NODISCARD int tree_readlink(struct tree_node *node, char *target,
 			    size_t target_bytes);
 
 /*
- * The data of a regular file, for the calls of file.h. Counted: each open is
+ * The data of a regular file, for the calls of file.h, which leave its times
+ * as they are: they are told by tree_set_attr. Counted: each open is
  * paired with a close. for_writing: -EROFS where that can't be. -ESTALE: the
  * file of base is not the one that was changed here.
  */

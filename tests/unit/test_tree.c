@@ -144,6 +144,32 @@ static void test_a_rollback_leaves_open_files_behind(void **state)
 	world_expect(world, "a", "NEWLo");
 }
 
+/* The kernel collects what is written, and tells the time of it by itself. */
+static void test_writing_leaves_the_times_that_were_told(void **state)
+{
+	struct tree_attr attr = { .mtime_ns = 5, .ctime_ns = 6 }, seen;
+	struct tree_world *world = *state;
+	struct tree_node *node = world_node(world, "a");
+	struct file *file;
+
+	assert_int_equal(tree_file_open(node, true, &file), 0);
+	assert_int_equal(tree_set_attr(node, TREE_SET_MTIME | TREE_SET_CTIME,
+				       &attr, NULL),
+			 0);
+	assert_int_equal(file_write(file, 0, "later", 5), 0);
+	assert_int_equal(file_zero(file, 0, 1), 0);
+	assert_int_equal(file_resize(file, 3), 0);
+	assert_int_equal(file_sync(file), 0);
+	tree_file_close(node);
+	tree_node_put(node, 1);
+	world_crash(world); /* nor does a replay */
+	node = world_node(world, "a");
+	assert_int_equal(tree_get_attr(node, &seen), 0);
+	assert_int_equal(seen.mtime_ns, 5);
+	assert_int_equal(seen.ctime_ns, 6);
+	tree_node_put(node, 1);
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -155,6 +181,7 @@ int main(void)
 		TEST(test_a_directory_of_base_is_renamed_with_all_it_has),
 		TEST(test_a_snapshot_keeps_names_and_data),
 		TEST(test_a_rollback_leaves_open_files_behind),
+		TEST(test_writing_leaves_the_times_that_were_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
