@@ -163,6 +163,14 @@ static unsigned translate(const struct stat *st, int to_set,
 	return mask;
 }
 
+void front_touch(struct mount *mount, struct front_node *node)
+{
+	struct tree_attr attr = { .mtime_ns = stat_time_now_ns() };
+
+	if (!mount->tree->kernel_times)
+		(void)!tree_set_attr(node->node, TREE_SET_MTIME, &attr, NULL);
+}
+
 static int set_attr(struct mount *mount, struct front_node *node,
 		    const struct stat *st, int to_set,
 		    struct tree_attr *out_attr)
@@ -173,6 +181,11 @@ static int set_attr(struct mount *mount, struct front_node *node,
 
 	if (mask & TREE_SET_MODE)
 		attr.mode &= 07777;
+	if ((mask & TREE_SET_SIZE) && !(mask & TREE_SET_MTIME) &&
+	    !mount->tree->kernel_times) {
+		mask |= TREE_SET_MTIME;
+		attr.mtime_ns = stat_time_now_ns();
+	}
 	rc = tree_set_attr(node->node, mask, &attr, out_attr);
 	if (rc == 0 && (mask & TREE_SET_MODE))
 		rc = front_acl_chmod(node->node, st->st_mode);

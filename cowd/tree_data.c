@@ -116,6 +116,8 @@ void front_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	}
 	rc = use.own ? -EBADF :
 		       file_write(use.file, (uint64_t)offset, data, size);
+	if (rc == 0)
+		front_touch(use.mount, use.node);
 	if (rc == 0 && mount_write_is_sync(use.mount, fi))
 		rc = file_sync(use.file);
 	end(&use);
@@ -158,6 +160,8 @@ void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 			     -EBADF :
 			     data_change_range(use.file, mode, (uint64_t)offset,
 					       (uint64_t)length);
+		if (rc == 0)
+			front_touch(use.mount, use.node);
 		end(&use);
 	}
 	fuse_reply_err(req, front_data_errno(rc));

@@ -22,6 +22,7 @@ static void front_init(void *userdata, struct fuse_conn_info *connection)
 
 	mount_set_connection(mount, connection);
 	connection->want |= connection->capable & wanted;
+	front->kernel_times = connection->want & FUSE_CAP_WRITEBACK_CACHE;
 	front->no_opendir = !by_handle_only &&
 			    (connection->capable & FUSE_CAP_NO_OPENDIR_SUPPORT);
 	/* Of what can be written it must be known who has it open. */

@@ -71,6 +71,7 @@ struct front {
 	struct tree_listing *old_names;
 	bool no_open; /* the kernel does without OPEN and RELEASE */
 	bool no_opendir;
+	bool kernel_times; /* it tells when files were written to */
 };
 
 struct front_handle {
@@ -198,6 +199,9 @@ void front_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		  mode_t mode, struct fuse_file_info *fi);
 void front_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void front_open_again(const struct waiting_open *waiting);
+
+/* After a change of data: its time, unless the kernel tells it. */
+void front_touch(struct mount *mount, struct front_node *node);
 
 /* tree_data.c */
 void front_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,

@@ -6,6 +6,7 @@
  *     from begin to end), and their ids never lead anywhere again.
  * I2: the kernel is told without the gate, and never by a request's thread.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,82 @@
 #include "logging.h"
 #include "tree_front.h"
 
+/* Ids of what is open, of malloc, to be told of without a lock. */
+static fuse_ino_t *open_ids(struct mount *mount, bool only_writers,
+			    size_t *out_count)
+{
+	struct front_node *node, *next;
+	size_t count = 0;
+	fuse_ino_t *ids;
+
+	mutex_lock(&mount->lock);
+	ids = calloc(HASH_COUNT(mount->tree->nodes) + 1, sizeof(*ids));
+	HASH_ITER(hh, mount->tree->nodes, node, next)
+	if (ids && (only_writers ? node->writers : node->opens) > 0)
+		ids[count++] = node->id;
+	mutex_unlock(&mount->lock);
+	*out_count = ids ? count : 0;
+	return ids;
+}
+
+/* A file of the mount by its id, as the kernel's handles have it. Only root
+ * may do so. */
+static int open_id(struct mount *mount, int root_fd, fuse_ino_t id)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + 12];
+	} by = { .handle = { .handle_bytes = 12, .handle_type = 0x81 } };
+	uint32_t words[3] = { (uint32_t)(id >> 32), (uint32_t)id, 0 };
+	const struct front_node *node;
+	int fd;
+
+	mutex_lock(&mount->lock);
+	HASH_FIND(hh, mount->tree->nodes, &id, sizeof(id), node);
+	if (node)
+		words[2] = (uint32_t)node->slot->generation;
+	mutex_unlock(&mount->lock);
+	memcpy(by.handle.f_handle, words, sizeof(words));
+	fd = open_by_handle_at(root_fd, &by.handle,
+			       O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+/* fsync would wait for the inode lock that lseek holds. */
+static int write_file(struct mount *mount, int root_fd, fuse_ino_t id)
+{
+	AUTO_CLOSE int fd = open_id(mount, root_fd, id);
+
+	if (fd < 0) /* closed meanwhile, which wrote it */
+		return fd == -ESTALE ? 0 : fd;
+	return sync_file_range(fd, 0, 0,
+			       SYNC_FILE_RANGE_WAIT_BEFORE |
+				       SYNC_FILE_RANGE_WRITE |
+				       SYNC_FILE_RANGE_WAIT_AFTER) < 0 ?
+		       -errno :
+		       0;
+}
+
+/* What nobody has open for writing is clean. syncfs alone does not wait for
+ * pages of FUSE on newer kernels; but it tells the times. */
 static int write_pages(struct errand *errand)
 {
-	AUTO_CLOSE int fd =
-		mount_open_root(errand->mount, O_RDONLY | O_DIRECTORY);
+	struct mount *mount = errand->mount;
+	AUTO_CLOSE int fd = mount_open_root(mount, O_RDONLY | O_DIRECTORY);
+	AUTO_FREE fuse_ino_t *ids = NULL;
+	size_t count = 0, i;
+	int rc = 0;
 
 	errand->unreachable = fd < 0;
 	if (fd < 0)
 		return fd;
-	return syncfs(fd) < 0 ? -errno : 0;
+	ids = open_ids(mount, true, &count);
+	for (i = 0; i < count && rc == 0; i++)
+		rc = write_file(mount, fd, ids[i]);
+	errand->unreachable = rc == -EPERM || rc == -EOPNOTSUPP;
+	if (rc == 0 && errand->with_times && syncfs(fd) < 0)
+		rc = -errno;
+	return rc;
 }
 
 int front_write_back(struct mount *mount)
@@ -32,27 +100,10 @@ int front_write_back(struct mount *mount)
 	return errand_run(&errand);
 }
 
-/* Ids of what is open, of malloc, to be told of without a lock. */
-static fuse_ino_t *open_ids(struct mount *mount, size_t *out_count)
-{
-	struct front_node *node, *next;
-	size_t count = 0;
-	fuse_ino_t *ids;
-
-	mutex_lock(&mount->lock);
-	ids = calloc(HASH_COUNT(mount->tree->nodes) + 1, sizeof(*ids));
-	HASH_ITER(hh, mount->tree->nodes, node, next)
-	if (ids && node->opens > 0)
-		ids[count++] = node->id;
-	mutex_unlock(&mount->lock);
-	*out_count = ids ? count : 0;
-	return ids;
-}
-
 static void drop_pages_of_open(struct mount *mount)
 {
 	size_t count, i;
-	AUTO_FREE fuse_ino_t *ids = open_ids(mount, &count);
+	AUTO_FREE fuse_ino_t *ids = open_ids(mount, false, &count);
 
 	for (i = 0; i < count; i++)
 		fuse_lowlevel_notify_inval_inode(mount->session, ids[i], 0, 0);
@@ -60,7 +111,11 @@ static void drop_pages_of_open(struct mount *mount)
 
 int front_flush(struct mount *mount)
 {
-	struct errand errand = { .run = write_pages, .mount = mount };
+	struct errand errand = {
+		.run = write_pages,
+		.mount = mount,
+		.with_times = true,
+	};
 	int rc;
 
 	if (mount->options.read_only || mount->snapshot_id)
@@ -68,7 +123,7 @@ int front_flush(struct mount *mount)
 	rc = errand_run(&errand);
 	if (!errand.unreachable)
 		return rc;
-	/* Unmounted lazily: what is dropped is written before. */
+	/* Unmounted lazily, or without root: what is dropped is written. */
 	drop_pages_of_open(mount);
 	return 0;
 }
