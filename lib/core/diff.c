@@ -120,6 +120,10 @@ int history_diff(struct store *store, uint32_t from_snapshot_id,
 
 	if (!differ)
 		return failure_errno(failure, -ENOMEM, NULL, "can't compare");
+	if (store->is_tree)
+		return failure_set(failure, FAILURE_USAGE, store->path,
+				   "extents are of images, and the store is "
+				   "over directories");
 	differ->store = store;
 	differ->visit = visit;
 	differ->context = context;

@@ -375,8 +375,12 @@ int history_resize_undoing(struct store *store, const char *branch,
 	struct history_record record = { .size_bytes = size_bytes };
 	struct file_info info;
 	struct view *view;
-	int rc = view_open_branch(store, branch, &view, failure);
+	int rc;
 
+	if (store->is_tree)
+		return failure_set(failure, FAILURE_USAGE, branch,
+				   "a directory tree has no size");
+	rc = view_open_branch(store, branch, &view, failure);
 	if (rc < 0)
 		return rc;
 	file_get_info(view_image(view), &info);

@@ -414,6 +414,7 @@ static void store_free(struct store *store)
 	index_close(store->index);
 	base_close(store->base);
 	free(store->layer_rows);
+	free(store->layer_health);
 	if (store->segments_fd >= 0)
 		close(store->segments_fd);
 	if (store->directory_fd >= 0)

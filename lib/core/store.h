@@ -22,8 +22,7 @@ enum {
 struct store_create_params {
 	const char *path;      /* must not exist */
 	const char *base_path; /* file or block device; NULL: zeros */
-	/* Or directories, topmost first: a tree. Each is called by the last
-	 * part of its path, or as in "NAME=PATH". */
+	/* Or directories, topmost first: a tree. See layer_spec_path. */
 	const char *const *layer_paths;
 	size_t layer_count;
 	const char *branch;  /* NULL: "main" */
@@ -31,6 +30,13 @@ struct store_create_params {
 	bool full_hash;	     /* read the whole base once */
 	struct store_config config;
 };
+
+/*
+ * The path in what names a layer: "NAME=PATH", or a path alone, which what is
+ * there under the whole of it is taken for. Without a name the layer is called
+ * as its path ends.
+ */
+const char *layer_spec_path(const char *spec);
 
 /*
  * Makes the directory 0700 and all that a new store needs, durable when it
@@ -86,8 +92,8 @@ struct store_status {
 	uint64_t cache_bytes;	    /* window memory in use */
 	uint64_t recovered_records; /* replayed by this open */
 	uint64_t recovery_ns;
-	char base_path[4096]; /* "" when there is no base */
-	char base_kind[16];   /* "file", "device", "none" */
+	char base_path[4096]; /* "": none; of directories the first */
+	char base_kind[16];   /* "file", "device", "directory", "none" */
 	uint64_t base_size_bytes;
 	bool base_changed;
 	bool base_being_written;     /* somebody opened it for writing */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "layers.h"
+#include "new_layer.h"
 #include "store_impl.h"
 
 static void remove_store(int directory_fd, const char *path)
@@ -249,120 +250,57 @@ static int make_files(const struct store_create_params *params,
 	return rc;
 }
 
+/* Where the store will be; false: mkdir says what is wrong. */
+static bool find_parent(const char *path, char *out_parent)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (slash)
+		slash[slash == parent] = '\0';
+	return realpath(slash ? parent : ".", out_parent);
+}
+
 /* A store inside a store, or inside its segments, would be in its way. */
 static int check_outside_stores(const char *path, struct failure *failure)
 {
-	char parent[PATH_MAX], probe[PATH_MAX + 16], resolved[PATH_MAX];
-	char *slash;
+	char parent[PATH_MAX], found[PATH_MAX];
 
-	snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	if (slash)
-		slash[slash == parent] = '\0';
-	if (!realpath(slash ? parent : ".", resolved))
-		return 0; /* mkdir says what is wrong */
-	for (;;) {
-		snprintf(probe, sizeof(probe), "%s/index.db", resolved);
-		if (access(probe, F_OK) == 0) {
-			snprintf(probe, sizeof(probe), "%s/segments", resolved);
-			if (access(probe, F_OK) == 0)
-				break;
-		}
-		slash = strrchr(resolved, '/');
-		if (!slash || slash == resolved)
-			return 0;
-		*slash = '\0';
-	}
-	failure_set(failure, FAILURE_USAGE, path, "is inside the store %s",
-		    resolved);
-	failure_hint(failure, "choose a path outside of it");
-	return -EINVAL;
-}
-
-/* The store in its own base would be in its own view. */
-static int check_outside_layer(const char *path, const char *layer,
-			       struct failure *failure)
-{
-	char parent[PATH_MAX], resolved[PATH_MAX];
-	size_t len = strlen(layer);
-	char *slash;
-
-	snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	if (slash)
-		slash[slash == parent] = '\0';
-	if (!realpath(slash ? parent : ".", resolved))
-		return 0; /* mkdir says what is wrong */
-	while (len > 0 && layer[len - 1] == '/')
-		len--; /* the root */
-	if (strncmp(resolved, layer, len) != 0 ||
-	    (resolved[len] && resolved[len] != '/'))
+	if (!find_parent(path, parent) || !new_layer_in_store(parent, found))
 		return 0;
-	failure_set(failure, FAILURE_USAGE, path,
-		    "would be inside its own base %s", layer);
+	failure_set(failure, FAILURE_USAGE, path, "is inside the store %s",
+		    found);
 	failure_hint(failure, "choose a path outside of it");
 	return -EINVAL;
 }
 
-/* "NAME=PATH", or what the path ends with. */
-static int name_layer(struct base_row *row, const char *spec,
-		      struct failure *failure)
-{
-	const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
-	const char *path = row->fingerprint.path;
-
-	if (equals && (!slash || equals < slash) && equals > spec) {
-		snprintf(row->name, sizeof(row->name), "%.*s",
-			 (int)(equals - spec), spec);
-		return history_check_name(row->name, failure);
-	}
-	slash = strrchr(path, '/');
-	strcpy_bounded(row->name, slash && slash[1] ? slash + 1 : "root",
-		       sizeof(row->name));
-	return 0;
-}
-
-static const char *layer_path(const char *spec)
-{
-	const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
-
-	return equals && equals > spec && (!slash || equals < slash) ?
-		       equals + 1 :
-		       spec;
-}
-
-static int add_layer(const struct store_create_params *params, size_t i,
+static int add_layer(const struct store_create_params *params,
 		     struct new_layers *layers, struct failure *failure)
 {
-	const char *spec = params->layer_paths[i];
-	struct base_row *row = &layers->rows[i];
-	size_t j;
-	int rc = layer_fingerprint_take(layer_path(spec), &row->fingerprint,
-					failure);
+	const char *spec = params->layer_paths[layers->count];
+	struct base_row *row = &layers->rows[layers->count];
+	char parent[PATH_MAX];
+	bool named;
+	size_t i;
+	int rc = new_layer_take(spec, layers->rows, layers->count, row, &named,
+				failure);
 
-	row->layer = (uint32_t)(i + 1);
-	if (rc == 0)
-		rc = name_layer(row, spec, failure);
-	if (rc == 0)
-		rc = check_outside_layer(params->path, row->fingerprint.path,
-					 failure);
-	for (j = 0; j < i && rc == 0; j++) {
-		const struct base_row *other = &layers->rows[j];
-
-		if (strcmp(other->fingerprint.path, row->fingerprint.path) == 0)
+	row->layer = (uint32_t)layers->count + 1;
+	if (rc == 0 && find_parent(params->path, parent))
+		rc = new_layer_check_outside(row, parent, params->path,
+					     failure);
+	for (i = 0; i < layers->count && rc == 0; i++)
+		if (new_layer_same(&layers->rows[i], row))
 			rc = failure_set(failure, FAILURE_USAGE, spec,
-					 "is given twice as a base");
-		else if (strcmp(other->name, row->name) == 0)
-			snprintf(row->name, sizeof(row->name), "layer%u",
-				 row->layer);
-	}
+					 "is given twice as a layer");
 	return rc;
 }
 
 static int take_layers(const struct store_create_params *params,
 		       struct new_layers *layers, struct failure *failure)
 {
-	size_t i;
 	int rc = 0;
 
 	if (params->layer_count > LAYERS_MAX)
@@ -373,9 +311,37 @@ static int take_layers(const struct store_create_params *params,
 	if (!layers->rows)
 		return failure_errno(failure, -ENOMEM, params->path,
 				     "can't make the store");
-	for (i = 0; i < params->layer_count && rc == 0; i++)
-		rc = add_layer(params, i, layers, failure);
-	layers->count = i;
+	while (rc == 0 && layers->count < params->layer_count) {
+		rc = add_layer(params, layers, failure);
+		layers->count++;
+	}
+	return rc;
+}
+
+int store_create_layers(const struct store_create_params *params,
+			struct layer_info **out_list, struct failure *failure)
+{
+	struct new_layers layers = { 0 };
+	struct layer_info *list = NULL;
+	size_t i;
+	int rc = take_layers(params, &layers, failure);
+
+	if (rc == 0)
+		list = calloc(layers.count + 1, sizeof(*list));
+	for (i = 0; list && i < layers.count; i++) {
+		list[i].id = layers.rows[i].layer;
+		list[i].position = list[i].id;
+		strcpy_bounded(list[i].name, layers.rows[i].name,
+			       sizeof(list[i].name));
+		strcpy_bounded(list[i].path, layers.rows[i].fingerprint.path,
+			       sizeof(list[i].path));
+	}
+	free(layers.rows);
+	if (rc == 0 && !list)
+		rc = failure_errno(failure, -ENOMEM, params->path,
+				   "can't make the store");
+	if (rc == 0)
+		*out_list = list;
 	return rc;
 }
 
@@ -414,6 +380,10 @@ int store_create(const struct store_create_params *params,
 	    size_bytes == 0)
 		rc = failure_set(failure, FAILURE_USAGE, params->path,
 				 "a store needs --base or --size");
+	if (rc == 0 && params->layer_count && (params->base_path || size_bytes))
+		rc = failure_set(failure, FAILURE_USAGE, params->path,
+				 "a store over directories has no image, and "
+				 "no size");
 	if (rc == 0 && size_bytes > (uint64_t)FILE_SIZE_BYTES_MAX)
 		rc = failure_set(failure, FAILURE_USAGE, params->path,
 				 "the size is too large (most: 4 EiB)");

@@ -24,6 +24,7 @@
 #include "mutex.h"
 #include "space_map.h"
 #include "store.h"
+#include "store_layers.h"
 #include "window.h"
 
 enum {
@@ -86,8 +87,11 @@ struct store {
 	struct index *index;
 	struct log *log;
 	struct base *base; /* NULL: none, or directories */
-	struct base_row *layer_rows;
-	size_t layer_count;
+	/* Rows never move and never go; what a row says does not change. */
+	struct base_row *layer_rows; /* LAYER_ID_MAX of them */
+	atomic_size_t layer_count;
+	struct layer_health *layer_health; /* as many; worker_lock */
+	uint64_t stacks_lsn;		   /* worker_lock */
 	bool is_tree;
 	uint64_t base_bytes;
 
@@ -289,8 +293,31 @@ NODISCARD int store_load_meta(struct store *store,
 
 /* store_layers.c */
 NODISCARD int store_load_layers(struct store *store);
+/* base_path: where a layer was moved to, or NULL. */
 NODISCARD int store_open_layers(struct store *store, const char *base_path,
 				struct failure *failure);
+/* The layers that a branch's head sees. -ENOENT, -EUCLEAN. */
+NODISCARD int branch_stack_locked(struct store *store, struct branch *branch,
+				  struct stack_item *out_stack)
+	REQUIRES(store->order_lock);
+
+/* layer_health.c: what is known of each row of layer_rows. */
+struct layer_health {
+	enum layer_state state; /* of the directory itself */
+	unsigned branches;	/* whose head sees it */
+	uint64_t changed_files; /* in it */
+	char changed_path[400]; /* the last of them */
+	char reason[LAYER_REASON_BYTES];
+};
+NODISCARD int layer_health_init(struct store *store);
+/* Looks again at every layer. */
+void layer_health_check(struct store *store);
+/* All in all, with the reason; worker_lock. */
+enum layer_state layer_health_now(const struct layer_health *health,
+				  char *reason, size_t reason_bytes);
+/* What is wrong with one that a head sees; false: nothing. */
+bool layer_health_reason(struct store *store, char *reason, size_t reason_bytes)
+	REQUIRES(store->worker_lock);
 
 /* recover.c */
 NODISCARD int store_recover(struct store *store, bool was_clean,

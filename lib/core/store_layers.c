@@ -10,6 +10,8 @@
 
 #include "items.h"
 
+static const struct item_key stack_key = { .type = ITEM_TYPE_STACK };
+
 bool store_is_tree(const struct store *store)
 {
 	return store->is_tree;
@@ -18,46 +20,78 @@ bool store_is_tree(const struct store *store)
 const struct base_row *store_layer_rows(const struct store *store,
 					size_t *out_count)
 {
-	*out_count = store->layer_count;
+	*out_count = atomic_load(&store->layer_count);
 	return store->layer_rows;
 }
 
 static int add_row(void *context, const struct base_row *row)
 {
 	struct store *store = context;
-	struct base_row *rows;
+	size_t count = atomic_load(&store->layer_count);
 
 	if (row->fingerprint.kind != BASE_KIND_DIRECTORY)
 		return 0;
-	rows = realloc(store->layer_rows,
-		       (store->layer_count + 1) * sizeof(*rows));
-	if (!rows)
-		return -ENOMEM;
-	store->layer_rows = rows;
-	rows[store->layer_count++] = *row;
+	if (count == LAYER_ID_MAX || row->layer < 1 ||
+	    row->layer > LAYER_ID_MAX)
+		return -EUCLEAN;
+	store->layer_rows[count] = *row;
+	atomic_store(&store->layer_count, count + 1);
 	store->is_tree = true;
 	return 0;
 }
 
 int store_load_layers(struct store *store)
 {
+	store->layer_rows = calloc(LAYER_ID_MAX, sizeof(*store->layer_rows));
+	if (!store->layer_rows || layer_health_init(store) < 0)
+		return -ENOMEM;
 	return index_bases_load(store->index, add_row, store);
 }
 
-/* A directory that was moved, if there is but one. */
-static int find_moved(struct store *store, const char *path,
+static int no_such_layer(const struct store *store, const char *name,
+			 struct failure *failure)
+{
+	failure_set(failure, FAILURE_NOT_FOUND, name, "there is no such layer");
+	failure_hint(failure, "cowd layer list %s", store->path);
+	return -ENOENT;
+}
+
+static struct base_row *row_named(const struct store *store, const char *name,
+				  size_t name_bytes)
+{
+	size_t i, count = atomic_load(&store->layer_count);
+
+	for (i = 0; i < count; i++) {
+		struct base_row *row = &store->layer_rows[i];
+
+		if (strncmp(row->name, name, name_bytes) == 0 &&
+		    !row->name[name_bytes])
+			return row;
+	}
+	return NULL;
+}
+
+/* "NAME=PATH", or the path of the only one. */
+int store_open_layers(struct store *store, const char *base_path,
 		      struct failure *failure)
 {
+	const char *path = base_path ? layer_spec_path(base_path) : NULL;
 	struct base_row *row = &store->layer_rows[0];
 	int rc;
 
 	if (!path)
 		return 0;
-	if (store->layer_count > 1) {
+	if (path != base_path) {
+		row = row_named(store, base_path,
+				(size_t)(path - base_path) - 1);
+		if (!row)
+			return no_such_layer(store, base_path, failure);
+	} else if (atomic_load(&store->layer_count) > 1) {
 		failure_set(failure, FAILURE_USAGE, path,
 			    "the store has %zu layers, and one path was given",
-			    store->layer_count);
-		failure_hint(failure, "bind-mount the layers where they were");
+			    atomic_load(&store->layer_count));
+		failure_hint(failure, "say which one it is: --base NAME=%s",
+			     path);
 		return -EINVAL;
 	}
 	rc = layer_fingerprint_check(&row->fingerprint, path, &row->fingerprint,
@@ -71,23 +105,11 @@ static int find_moved(struct store *store, const char *path,
 			0;
 }
 
-int store_open_layers(struct store *store, const char *base_path,
-		      struct failure *failure)
-{
-	size_t i;
-	int rc = find_moved(store, base_path, failure);
-
-	for (i = 0; i < store->layer_count && rc == 0; i++)
-		rc = layer_fingerprint_check(&store->layer_rows[i].fingerprint,
-					     NULL, NULL, failure);
-	return rc;
-}
-
 static const struct base_row *find_row(const struct store *store, uint32_t id)
 {
-	size_t i;
+	size_t i, count = atomic_load(&store->layer_count);
 
-	for (i = 0; i < store->layer_count; i++)
+	for (i = 0; i < count; i++)
 		if (store->layer_rows[i].layer == id)
 			return &store->layer_rows[i];
 	return NULL;
@@ -117,23 +139,43 @@ static int open_stack(struct store *store, const struct stack_item *stack,
 	return layers_open(specs, stack->count, out_layers, failure);
 }
 
+static int read_stack(struct view *view, struct stack_item *out_stack)
+{
+	AUTO_FREE struct item_copy *copy = NULL;
+	int rc = view_item_get(view, &stack_key, &copy);
+
+	return rc < 0 ? rc :
+			stack_item_decode(copy->payload, copy->payload_bytes,
+					  out_stack);
+}
+
 int view_open_layers(struct view *view, struct layers **out_layers,
 		     struct failure *failure)
 {
 	struct store *store = view->store;
 	AUTO_FREE struct stack_item *stack = malloc(sizeof(*stack));
-	AUTO_FREE struct item_copy *copy = NULL;
-	const struct item_key key = { .type = ITEM_TYPE_STACK };
-	int rc = stack ? 0 : -ENOMEM;
+	int rc = stack ? read_stack(view, stack) : -ENOMEM;
 
-	if (rc == 0)
-		rc = view_item_get(view, &key, &copy);
-	if (rc == 0)
-		rc = stack_item_decode(copy->payload, copy->payload_bytes,
-				       stack);
 	if (rc < 0)
 		return failure_errno(failure, rc == -ENOENT ? -EUCLEAN : rc,
 				     store->path,
 				     "can't tell the layers of the store");
 	return open_stack(store, stack, out_layers, failure);
+}
+
+int branch_stack_locked(struct store *store, struct branch *branch,
+			struct stack_item *out_stack)
+{
+	struct line_path *path =
+		graph_path(&store->graph, branch->row.line, UINT32_MAX);
+	uint8_t key[ITEM_KEY_BYTES_MAX];
+	AUTO_FREE struct item_copy *copy = NULL;
+	int rc = path ? items_find(store, path, key,
+				   item_key_encode(&stack_key, key), &copy) :
+			-ENOMEM;
+
+	line_path_put(path);
+	return rc < 0 ? rc :
+			stack_item_decode(copy->payload, copy->payload_bytes,
+					  out_stack);
 }

@@ -32,6 +32,17 @@ static void fill_health(struct store *store, struct store_status *status)
 		snprintf(status->reason, sizeof(status->reason), "base: %s",
 			 store->base_state.reason);
 	}
+	if (store->is_tree) {
+		char reason[sizeof(status->reason)];
+
+		status->base_changed =
+			layer_health_reason(store, reason, sizeof(reason));
+		if (status->base_changed) {
+			status->health = STORE_HEALTH_ATTENTION;
+			strcpy_bounded(status->reason, reason,
+				       sizeof(status->reason));
+		}
+	}
 	if (atomic_load(&store->out_of_space)) {
 		status->health = STORE_HEALTH_ATTENTION;
 		snprintf(status->reason, sizeof(status->reason),
@@ -93,6 +104,13 @@ void store_status(struct store *store, struct store_status *out_status)
 			       f->kind == BASE_KIND_FILE ? "file" : "device",
 			       sizeof(status->base_kind));
 		status->base_size_bytes = f->size_bytes;
+	}
+	if (store->is_tree) {
+		strcpy_bounded(status->base_path,
+			       store->layer_rows[0].fingerprint.path,
+			       sizeof(status->base_path));
+		strcpy_bounded(status->base_kind, "directory",
+			       sizeof(status->base_kind));
 	}
 	mutex_lock(&store->order_lock);
 	for (i = 0; i < graph->snapshot_count; i++)

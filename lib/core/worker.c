@@ -55,6 +55,8 @@ static void check_base(struct store *store)
 	struct base_state state;
 	bool was_changed;
 
+	if (store->is_tree)
+		layer_health_check(store);
 	if (!store->base)
 		return;
 	base_check(store->base, &state);
