@@ -104,6 +104,19 @@ int cli_not_in_store(struct cli *cli, const char *path)
 	return 0;
 }
 
+char *cli_absolute(const char *path)
+{
+	char *here, *all = NULL;
+
+	if (*path == '/')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	if (here && asprintf(&all, "%s/%s", here, path) < 0)
+		all = NULL;
+	free(here);
+	return all;
+}
+
 static int call_once(struct cli *cli, const struct target *target,
 		     const char *method, json_t *params, bool *out_opened,
 		     json_t **out_result)

@@ -273,10 +273,16 @@ static void print_snapshot(struct cli *cli, const struct target *target,
 	       *json_text_at(s, "parent") ? json_text_at(s, "parent") : "base");
 	print_names("Children:", json_object_get(s, "children"));
 	print_names("Clones:", json_object_get(s, "clones"));
-	printf("%-12s%s, refers to %s, unique %s\n", "Size:", sizes[0],
-	       sizes[1], sizes[2]);
-	printf("%-12s%s since its parent, in %" PRIu64 " extent%s\n",
-	       "Written:", sizes[3], extents, extents == 1 ? "" : "s");
+	if (json_is_null(json_object_get(s, "size_bytes"))) { /* a tree */
+		printf("%-12srefers to %s, unique %s\n", "Size:", sizes[1],
+		       sizes[2]);
+		printf("%-12s%s since its parent\n", "Written:", sizes[3]);
+	} else {
+		printf("%-12s%s, refers to %s, unique %s\n", "Size:", sizes[0],
+		       sizes[1], sizes[2]);
+		printf("%-12s%s since its parent, in %" PRIu64 " extent%s\n",
+		       "Written:", sizes[3], extents, extents == 1 ? "" : "s");
+	}
 	print_names("Holds:", json_object_get(s, "holds"));
 	if (*json_text_at(s, "note"))
 		printf("%-12s%s\n", "Note:", json_text_at(s, "note"));

@@ -254,24 +254,10 @@ int cmd_diff(struct cli *cli)
 	return rc;
 }
 
-/* The daemon has another working directory. */
-static char *absolute(const char *path)
-{
-	char *here, *all = NULL;
-
-	if (*path == '/')
-		return strdup(path);
-	here = getcwd(NULL, 0);
-	if (here && asprintf(&all, "%s/%s", here, path) < 0)
-		all = NULL;
-	free(here);
-	return all;
-}
-
 int cmd_export(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
-	AUTO_FREE char *path = absolute(cli->arguments[last]);
+	AUTO_FREE char *path = cli_absolute(cli->arguments[last]);
 	char size[32], written[32];
 	struct target target;
 	mode_t mask = umask(0);

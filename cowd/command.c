@@ -12,7 +12,8 @@
 
 static const struct option_spec create_options[] = {
 	{ OPTION_BASE, 0, "base", "PATH",
-	  "image file or block device below; it is never written to" },
+	  "image, block device or directory below, never written to; several "
+	  "directories are merged, topmost first, each as DIR or NAME=DIR" },
 	{ OPTION_SIZE, 0, "size", "SIZE",
 	  "size of the image (default: the base's)" },
 	{ OPTION_BRANCH, 0, "branch", "NAME",
@@ -32,7 +33,7 @@ static const struct option_spec mount_options[] = {
 	{ OPTION_DEBUG, 'd', "debug", NULL,
 	  "as -f, and tell each request of the kernel" },
 	{ OPTION_BASE, 0, "base", "PATH",
-	  "where the base is now, if it was moved" },
+	  "where the base is now, if it was moved; of several layers NAME=DIR" },
 	END
 };
 
@@ -117,6 +118,13 @@ static const struct option_spec diff_options[] = {
 	END
 };
 
+static const struct option_spec layer_add_options[] = {
+	{ OPTION_BELOW, 0, "below", "NAME",
+	  "right below this layer (default: on top)" },
+	{ OPTION_BOTTOM, 0, "bottom", NULL, "below all others" },
+	END
+};
+
 static const struct option_spec export_options[] = {
 	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" }, END
 };
@@ -195,6 +203,13 @@ static const struct command commands[] = {
 	  resize_options, cmd_resize },
 	{ "resize", TARGET " [+|-]SIZE", "change the size of a branch's image",
 	  1, 2, resize_options, cmd_resize },
+	{ "layer list", TARGET, "list the directories below a tree", 0, 1, NULL,
+	  cmd_layer_list },
+	{ "layer add", TARGET " [NAME=]DIR", "let a branch see a directory", 1,
+	  2, layer_add_options, cmd_layer_add },
+	{ "layer remove", TARGET " NAME",
+	  "let a branch see a directory no more", 1, 2, NULL,
+	  cmd_layer_remove },
 	{ "status", STORE, "health; exit 3: look at it, 16: damaged", 0, 1,
 	  NULL, cmd_status },
 	{ "df", STORE, "what uses the space", 0, 1, NULL, cmd_df },
@@ -301,7 +316,7 @@ const char *command_nearest(const char *word, const char *(*name)(size_t))
 	return nearest;
 }
 
-static const char *const groups[] = { "snapshot", "branch", "config" };
+static const char *const groups[] = { "snapshot", "branch", "layer", "config" };
 
 #define GROUP_COUNT (sizeof(groups) / sizeof(groups[0]))
 
@@ -382,6 +397,8 @@ const struct command *command_find(char **words, unsigned word_count,
 		hint_group(first, failure);
 		return NULL;
 	}
+	if (strcmp(first, "layer") == 0 && strcmp(second, "delete") == 0)
+		second = "remove";
 	*out_words = is_group(first) ? 2 : 1;
 	snprintf(name, sizeof(name), *out_words == 2 ? "%.60s %.60s" : "%.60s",
 		 first, second);
@@ -431,7 +448,8 @@ void command_help_all(FILE *out)
 	size_t i;
 
 	fprintf(out, "usage: cowd COMMAND [OPTIONS] [ARGUMENTS]\n\n"
-		     "Copy-on-write overlays of images, with snapshots.\n\n"
+		     "Copy-on-write overlays of images and directory trees, "
+		     "with snapshots.\n\n"
 		     "Commands:\n");
 	for (i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-18s %s\n", commands[i].name,

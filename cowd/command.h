@@ -28,12 +28,15 @@ struct command {
 
 #define ANY_NUMBER 1000000u
 
+enum { CLI_BASES_MAX = 64 };
+
 /* One invocation: what was asked for, and why it failed. */
 struct cli {
 	const struct command *command;
 	const char *group; /* whose help is asked for, instead of command */
 	const char *values[OPTION_COUNT]; /* of options with an argument */
 	unsigned counts[OPTION_COUNT];	  /* how often each was given */
+	const char *bases[CLI_BASES_MAX]; /* of --base; more are only counted */
 	char **arguments;
 	unsigned argument_count;
 	struct failure failure;
@@ -97,6 +100,9 @@ bool cli_is_json(const struct cli *cli);
 /* With --json, prints the result and returns true. */
 bool cli_print_json(const struct cli *cli, const json_t *result);
 
+/* As seen from here, for a daemon that is elsewhere; the caller frees it.
+ * NULL: no memory. */
+char *cli_absolute(const char *path);
 /* Sets the failure of a control_connect that returned rc; returns it. */
 int cli_cant_reach(struct cli *cli, const char *store, int rc);
 /* Usage failure when path, or what will be there, lies inside a store. */
@@ -165,6 +171,9 @@ int cmd_status(struct cli *cli);
 int cmd_df(struct cli *cli);
 int cmd_tree(struct cli *cli);
 int cmd_diff(struct cli *cli);
+int cmd_layer_list(struct cli *cli);
+int cmd_layer_add(struct cli *cli);
+int cmd_layer_remove(struct cli *cli);
 int cmd_export(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);

@@ -58,9 +58,9 @@ static void print_second_words(FILE *out, const char *group)
 			fprintf(out, " %s", command->name + len_bytes + 1);
 }
 
-static const char *const groups[] = { "snapshot", "branch", "config" };
+static const char *const groups[] = { "snapshot", "branch", "layer", "config" };
 
-enum { GROUP_COUNT = 3 };
+enum { GROUP_COUNT = 4 };
 
 /* What follows an option that takes one of a few words. */
 static const struct {

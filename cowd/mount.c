@@ -203,8 +203,9 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 {
 	struct store_status status;
 	char source[4800];
-	int rc = open_view(mount, params, failure);
+	int rc;
 
+	rc = open_view(mount, params, failure);
 	if (rc < 0)
 		return rc;
 	store_status(mount->store, &status);

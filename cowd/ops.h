@@ -13,6 +13,7 @@
 #include "failure.h"
 #include "store.h"
 
+struct layer_info;
 struct mounts;
 
 struct ops_context {
@@ -32,3 +33,6 @@ struct ops_context {
 NODISCARD int ops_call(struct ops_context *context, const char *method,
 		       json_t *params, json_t **out_result,
 		       struct failure *failure);
+
+/* A layer as in docs/json.md. */
+json_t *layer_json(const struct layer_info *info);

@@ -214,6 +214,10 @@ static int resize(struct call *call)
 	int rc = call_branch(call, &info);
 
 	if (rc == 0)
+		rc = call_need_image(call, "it has no size",
+				     "a tree grows as far as the file system "
+				     "of the store");
+	if (rc == 0)
 		rc = new_size(call, info.size_bytes, &size_bytes);
 	if (rc < 0)
 		return rc;

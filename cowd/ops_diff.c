@@ -149,8 +149,14 @@ static int diff(struct call *call)
 		.extents = call_flag(call, "stat") ? NULL : json_array(),
 		.start = (uint64_t)call_number(call, "start", 0),
 	};
-	int rc = sides ? find_sides(call, sides) : -ENOMEM;
+	int rc = sides ? call_need_image(call, "it has no extents",
+					 "compare two snapshots in a mount: "
+					 "diff -r MOUNTPOINT/.snapshots/A "
+					 "MOUNTPOINT/.snapshots/B") :
+			 -ENOMEM;
 
+	if (rc == 0)
+		rc = find_sides(call, sides);
 	if (rc == 0)
 		rc = history_diff(call->store, sides->from_id,
 				  sides->to_id ? NULL : sides->head.name,

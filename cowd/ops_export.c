@@ -314,8 +314,14 @@ static int export_image(struct call *call)
 	const char *format = call_text(call, "format");
 	struct branch_info branch;
 	struct view *view = NULL;
-	int rc = snapshot ? 0 : -ENOMEM;
+	int rc = snapshot ? call_need_image(
+				    call, "there is no image to export",
+				    "copy out of a mount: cp -a or tar, from "
+				    "MOUNTPOINT/.snapshots/SNAPSHOT") :
+			    -ENOMEM;
 
+	if (rc < 0)
+		return rc;
 	if (format && strcmp(format, "raw") != 0) {
 		rc = failure_set(call->failure, FAILURE_UNSUPPORTED, format,
 				 "images are exported as raw only");

@@ -34,7 +34,7 @@ struct method {
 /* ops_<noun>.c: each ended by a name of NULL. */
 extern const struct method methods_snapshot[], methods_branch[],
 	methods_rollback[], methods_space[], methods_store[], methods_diff[],
-	methods_export[], methods_tree[], methods_mount[];
+	methods_export[], methods_tree[], methods_mount[], methods_layer[];
 
 /* NULL when missing or null. */
 const char *call_text(const struct call *call, const char *name);
@@ -66,6 +66,7 @@ struct listing {
 	size_t hold_count;
 	struct space_unique *uniques; /* NULL: not asked for; sorted */
 	size_t unique_count;
+	bool is_tree; /* no sizes */
 };
 
 /* with_unique: costs a walk of the index. */
@@ -83,6 +84,13 @@ json_t *snapshot_json(const struct listing *listing,
 /* mounts: of mounts_list, or NULL. */
 json_t *branch_json(const struct listing *listing,
 		    const struct branch_info *info, const json_t *mounts);
+
+/* ops_layer.c: the store's layers as the branch's head sees them. */
+NODISCARD int layers_json(struct call *call, const char *branch,
+			  json_t **out_array);
+/* Refuses, as usage, what only an image has; hint: what to do instead. */
+NODISCARD int call_need_image(struct call *call, const char *what,
+			      const char *hint);
 
 /* ops_dry.c: "dry_run" of the result; and whether it would be refused. */
 NODISCARD int call_put_dry_run(struct call *call);

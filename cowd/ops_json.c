@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ops_impl.h"
+#include "store_layers.h"
 
 static int compare_uniques(const void *a, const void *b)
 {
@@ -51,6 +52,7 @@ int listing_load_around(struct call *call, bool trash, bool with_unique,
 	int rc;
 
 	memset(l, 0, sizeof(*l));
+	l->is_tree = store_is_tree(call->store);
 	rc = history_branches(call->store, trash, &l->branches,
 			      &l->branch_count);
 	if (rc == 0)
@@ -135,6 +137,11 @@ static const char *kind_name(enum snapshot_kind kind)
 	abort();
 }
 
+static json_t *image_size(const struct listing *listing, uint64_t size_bytes)
+{
+	return listing->is_tree ? json_null() : json_size(size_bytes);
+}
+
 json_t *snapshot_json(const struct listing *listing,
 		      const struct snapshot_info *info)
 {
@@ -146,7 +153,7 @@ json_t *snapshot_json(const struct listing *listing,
 			  json_text_or_null(info->branch), "parent",
 			  json_text_or_null(info->parent), "created",
 			  json_time(info->created_ns), "size_bytes",
-			  json_size(info->size_bytes), "refer_bytes",
+			  image_size(listing, info->size_bytes), "refer_bytes",
 			  json_size(info->refer_bytes), "unique_bytes",
 			  unique_json(listing, false, info->id),
 			  "written_bytes", json_size(info->written_bytes),
@@ -195,7 +202,7 @@ json_t *branch_json(const struct listing *listing,
 	}
 	value = json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "id",
 			  json_id(info->id), "name", json_text(info->name),
-			  "size_bytes", json_size(info->size_bytes),
+			  "size_bytes", image_size(listing, info->size_bytes),
 			  "refer_bytes", json_size(info->refer_bytes),
 			  "unique_bytes", unique_json(listing, true, info->id),
 			  "snapshots", (int)info->snapshot_count, "parent",

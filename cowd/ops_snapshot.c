@@ -6,6 +6,7 @@
 #include "human.h"
 #include "ops_impl.h"
 #include "policy.h"
+#include "store_layers.h"
 
 /* Adds {"snapshots": [...]} of the infos, freshly told. */
 static int put_snapshots(struct call *call, const struct snapshot_info *infos,
@@ -148,11 +149,12 @@ static int snapshot_show(struct call *call)
 	AUTO_FREE struct snapshot_info *info = calloc(1, sizeof(*info));
 	json_t *children, *value;
 	struct listing listing = { 0 };
+	bool is_tree = store_is_tree(call->store);
 	uint64_t extents = 0;
 	size_t i;
 	int rc = info ? call_snapshot(call, info) : -ENOMEM;
 
-	if (rc == 0)
+	if (rc == 0 && !is_tree)
 		rc = history_diff(call->store, info->parent_id, NULL, info->id,
 				  count_extent, &extents, call->failure);
 	if (rc == 0)
@@ -166,7 +168,8 @@ static int snapshot_show(struct call *call)
 				children, json_text(listing.snapshots[i].name));
 	value = snapshot_json(&listing, info);
 	json_object_set_new(value, "children", children);
-	json_object_set_new(value, "written_extents", json_size(extents));
+	json_object_set_new(value, "written_extents",
+			    is_tree ? json_null() : json_size(extents));
 	listing_free(&listing);
 	return call_put(call, "snapshot", value);
 }

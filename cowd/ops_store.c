@@ -5,6 +5,7 @@
 
 #include "human.h"
 #include "ops_impl.h"
+#include "store_layers.h"
 
 static const char *health_name(enum store_health health)
 {
@@ -23,13 +24,41 @@ static json_t *base_json(const struct store_status *status)
 {
 	if (!status->base_path[0])
 		return json_null();
-	return json_pack("{s:o, s:s, s:o, s:b, s:b, s:o}", "path",
+	return json_pack("{s:o, s:s, s:o, s:b, s:b, s:o, s:[]}", "path",
 			 json_text(status->base_path), "kind",
 			 status->base_kind, "size_bytes",
 			 json_size(status->base_size_bytes), "changed",
 			 status->base_changed, "being_written",
 			 status->base_being_written, "checked",
-			 json_time(status->base_checked_ns));
+			 json_time(status->base_checked_ns), "layers");
+}
+
+/* As the branch sees them that is meant when none is named. */
+static int put_layers(struct call *call, const struct store_status *status)
+{
+	struct failure ignored = { .code = FAILURE_NONE };
+	struct branch_info *list = NULL, branch;
+	json_t *layers = NULL;
+	size_t count = 0;
+	int rc = history_find_branch(call->store, NULL, &branch, &ignored);
+
+	if (rc == -ENOENT) {
+		rc = history_branches(call->store, false, &list, &count);
+		if (rc == 0 && count)
+			branch = list[0];
+		free(list);
+	}
+	if (rc == 0)
+		rc = layers_json(call, branch.name, &layers);
+	if (rc < 0)
+		return rc;
+	return call_put(call, "base",
+			json_pack("{s:o, s:s, s:n, s:b, s:b, s:o, s:o}", "path",
+				  json_text(status->base_path), "kind",
+				  status->base_kind, "size_bytes", "changed",
+				  status->base_changed, "being_written", false,
+				  "checked", json_time(status->base_checked_ns),
+				  "layers", layers));
 }
 
 static json_t *log_json(const struct store_status *status)
@@ -87,7 +116,9 @@ static int status(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "daemon", daemon_json(call));
 	if (rc == 0)
-		rc = call_put(call, "base", base_json(now));
+		rc = store_is_tree(call->store) ?
+			     put_layers(call, now) :
+			     call_put(call, "base", base_json(now));
 	if (rc == 0)
 		rc = put_branches(call, mounts);
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ops_impl.h"
+#include "store_layers.h"
 
 struct tree {
 	struct listing listing;
@@ -150,24 +151,42 @@ static int build(struct call *call, struct tree *tree)
 	return 0;
 }
 
+/* "site + debian" of a tree, else the image's name. */
+static void base_name(struct call *call, const struct store_status *status,
+		      char *name, size_t name_bytes)
+{
+	const char *slash = strrchr(status->base_path, '/');
+	size_t count = 0, used = 0, i;
+	const struct base_row *rows = store_layer_rows(call->store, &count);
+
+	for (i = 0; i < count && used < name_bytes; i++)
+		used += (size_t)snprintf(name + used, name_bytes - used, "%s%s",
+					 i ? " + " : "", rows[i].name);
+	if (count == 0)
+		snprintf(name, name_bytes, "%.255s",
+			 !status->base_path[0] ? "zeros" :
+			 slash		       ? slash + 1 :
+						 status->base_path);
+}
+
 static json_t *root_node(struct call *call)
 {
 	AUTO_FREE struct store_status *status = calloc(1, sizeof(*status));
-	const char *slash;
+	char name[STORE_NAME_BYTES_MAX + 1];
 	json_t *root;
 
 	if (!status)
 		return NULL;
 	store_status(call->store, status);
-	slash = strrchr(status->base_path, '/');
-	root = node("base", status->base_path[0] ?
-				    (slash ? slash + 1 : status->base_path) :
-				    "zeros");
+	base_name(call, status, name, sizeof(name));
+	root = node("base", name);
 	json_object_set_new(root, "id", json_null());
 	json_object_set_new(root, "branch", json_null());
 	json_object_set_new(root, "created", json_null());
 	json_object_set_new(root, "refer_bytes",
-			    json_size(status->base_size_bytes));
+			    store_is_tree(call->store) ?
+				    json_null() :
+				    json_size(status->base_size_bytes));
 	json_object_set_new(root, "unique_bytes", json_null());
 	json_object_set_new(root, "held", json_false());
 	json_object_set_new(root, "note", json_null());

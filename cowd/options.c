@@ -182,6 +182,9 @@ int options_parse(struct cli *cli, const struct option_spec *own, int argc,
 				       argv[optind > at ? optind - 1 : at],
 				       code);
 		spec = spec_of(&tables, code);
+		if (spec->id == OPTION_BASE &&
+		    cli->counts[OPTION_BASE] < CLI_BASES_MAX)
+			cli->bases[cli->counts[OPTION_BASE]] = optarg;
 		cli->counts[spec->id]++;
 		if (spec->argument)
 			cli->values[spec->id] = optarg;

@@ -62,12 +62,12 @@ static int check_type(const char *path, const struct stat *st,
 		      struct failure *failure)
 {
 	if (S_ISDIR(st->st_mode)) {
-		failure_set(failure, FAILURE_UNSUPPORTED, path,
-			    "the base is a directory; this version works over "
-			    "one file or block device");
-		failure_hint(failure, "make an image of it: mke2fs -t ext4 -d "
-				      "DIR IMAGE SIZE");
-		return -EOPNOTSUPP;
+		failure_set(failure, FAILURE_USAGE, path,
+			    "is a directory, and an image is a regular file "
+			    "or a block device");
+		failure_hint(failure, "a store is over one image or over "
+				      "directories, and stays so");
+		return -EINVAL;
 	}
 	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
 		return failure_set(failure, FAILURE_USAGE, path,

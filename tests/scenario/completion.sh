@@ -31,6 +31,7 @@ answers "cowd st" status stats
 answers "cowd snapshot re" rename release
 answers "cowd snap l" list
 answers "cowd --json branch d" delete
+answers "cowd layer " list add remove
 answers "cowd -s some config " get set show
 answers "cowd completion " bash zsh fish
 answers "cowd help comp" compact completion
@@ -38,6 +39,7 @@ answers "cowd help comp" compact completion
 say "options, and their words"
 answers "cowd create --ba" --base --base-id
 answers "cowd snap rm --no" --no-heading --now
+answers "cowd layer add --bo" --bottom
 answers "cowd --ver" --verbose --version
 answers "cowd create --compress i" idle inline
 answers "cowd log --time " relative iso unix

@@ -52,6 +52,12 @@ dry undo undo s.cowd
 for command in log status df tree stats; do
 	valid $command $command s.cowd
 done
+mkdir d e
+dry create create t.cowd --base d
+dry layer-add layer add t.cowd low=e --bottom
+valid layer-list layer list t.cowd
+dry layer-remove layer remove t.cowd d
+valid status status t.cowd
 valid diff diff s.cowd@aa
 valid diff diff --stat base s.cowd
 dry export export s.cowd@aa out.img
