@@ -67,8 +67,9 @@ for i in {10..40}; do
 	mv "sub/f$i.c" "empty/g$i.c"
 done
 cat sub/*.o >>numbers
-tar cf - sub | (cd empty && tar xf -)
-tar cf - sub | tar xf - --overwrite
+tar cf "$WORK/sub.tar" sub
+(cd empty && tar xf "$WORK/sub.tar")
+tar xf "$WORK/sub.tar" --overwrite
 chmod -R go-w . || true
 chown -R 77:88 sub
 chown -h 5:6 out out-dir dangling

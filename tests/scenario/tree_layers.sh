@@ -87,10 +87,11 @@ same_trees "$WORK/merged" "$M" "the mount is not the merged layers"
 [ ! -e "$M/kinds/dir-file-dir/hidden" ] || fail "hidden by a file between"
 
 say "changed"
+HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")
 export COWD STORE M SEED=5 MOUNT_OPTIONS=$TREE_OPTIONS
 [ -z "${TREE_PLAIN:-}" ] || exit 0
 "$TREE_TESTS/tree_model" --seed $SEED --ops "${1:-3000}" --every 300 \
-	--hook "$(dirname "$0")/../tree/cowd_hook.sh" --start "$WORK/merged" \
+	--hook "$HOOK" --start "$WORK/merged" \
 	--without "${TREE_WITHOUT:-tmpfile}" "$M" "$WORK/plain" ||
 	fail "seed $SEED"
 tree_down

@@ -11,9 +11,10 @@ need python3 setfattr
 some_tree "$B"
 tree_listing "$B" >"$WORK/base.before"
 tree_up
+HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")
 export COWD STORE M SEED=${2:-1} MOUNT_OPTIONS=$TREE_OPTIONS
 "$TREE_TESTS/tree_model" --seed "$SEED" --ops "${1:-5000}" \
-	--every "${3:-250}" --hook "$(dirname "$0")/../tree/cowd_hook.sh" \
+	--every "${3:-250}" --hook "$HOOK" \
 	--start "$B" --without "${TREE_WITHOUT:-tmpfile}" "$M" "$WORK/plain" ||
 	fail "seed $SEED"
 tree_listing "$B" | diff "$WORK/base.before" - || fail "the base has changed"

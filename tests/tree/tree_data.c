@@ -202,10 +202,10 @@ static struct answer run_seek(struct side *side, const struct op *op)
 	struct answer answer = answer_of(fd < 0 ? -1 : 0);
 	off_t at = 0;
 
-	(void)side;
 	if (fd < 0)
 		return answer;
-	for (;;) {
+	/* ext4 is at times wrong while it allocates blocks. */
+	while (side->syncs) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 		unsigned char byte = 0;
 
