@@ -266,6 +266,19 @@ int base_look(const struct layer *layer, int dir_fd, const char *name,
 	return rc;
 }
 
+/* Nobody counts what several layers have in a directory: as on file systems
+ * that don't count, it has one link. */
+static void hide_links(struct base_node *node, struct stat *st)
+{
+	uint64_t merged;
+
+	if (!node_is_directory(node))
+		return;
+	merged = directory_of(node)->merged;
+	if (merged & (merged - 1))
+		st->st_nlink = 1;
+}
+
 int base_root(struct layers *layers, struct base_node **out_node,
 	      struct base_stat *out_stat)
 {
@@ -280,6 +293,7 @@ int base_root(struct layers *layers, struct base_node **out_node,
 		return -ENOMEM;
 	layers_get(layers); /* I1 */
 	directory_of(node)->merged = UINT64_MAX >> (LAYERS_MAX - layers->count);
+	hide_links(node, &stat.stat);
 	*out_node = node;
 	*out_stat = stat;
 	return 0;
@@ -344,6 +358,7 @@ static int lookup(struct base_node *parent, const char *name, uint64_t asked,
 		return -ENOMEM;
 	if (node_is_directory(node))
 		directory_of(node)->merged = merged;
+	hide_links(node, &top.stat);
 	*out_node = node;
 	*out_stat = top;
 	return 0;
@@ -403,7 +418,9 @@ int base_stat(struct base_node *node, struct base_stat *out_stat)
 
 	if (rc == -ENOENT || (rc == 0 && kind_of(&stat.stat) != node->kind))
 		return base_node_changed(node, node->layer_nr);
-	if (rc == 0)
+	if (rc == 0) {
+		hide_links(node, &stat.stat);
 		*out_stat = stat;
+	}
 	return rc;
 }

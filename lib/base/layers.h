@@ -99,7 +99,8 @@ void layers_changes(struct layers *layers, struct layers_changes *out_changes);
 struct base_stat {
 	uint32_t layer;	   /* that decides */
 	uint64_t inode;	   /* its number in cowd, see base_number */
-	struct stat stat;  /* as the layer has it */
+	struct stat stat;  /* as the layer has it; st_nlink of a directory in
+			    * several: 1, nobody counts them */
 	int64_t btime_ns;  /* 0: the file system does not know */
 	bool mounted_over; /* it is hidden by a mount; reads as empty */
 };

@@ -106,7 +106,7 @@ int change_touch(struct change *change, struct tree_node *node,
 	rc = node_load(node, &touched->item);
 	if (rc == 0 && atomic_load(&node->stored) == STORED_NO &&
 	    !node->remembered)
-		rc = node_parent(node, &touched->item.parent);
+		rc = node_parent(node, &touched->item.parent, NULL);
 	change->count++;
 	touched->node = node;
 	if (rc == 0 && node->base && !node->has_origin && !node->remembered)
@@ -134,6 +134,12 @@ void change_directory(struct change *change, struct touched *directory)
 	directory->item.mtime_ns = change->now_ns;
 	directory->item.ctime_ns = change->now_ns;
 	directory->put = true;
+}
+
+void change_count_directory(struct touched *parent, int by)
+{
+	if (parent->item.nlink > 1)
+		parent->item.nlink += (uint32_t)by;
 }
 
 static void put_name(struct change *change, const struct tree_node *parent,

@@ -87,7 +87,7 @@ static int create(struct change *change, struct tree_node *parent,
 	item.rdev = rdev;
 	item.parent = parent->inode;
 	if (S_ISDIR(mode))
-		directory->item.nlink++;
+		change_count_directory(directory, 1);
 	if (target) {
 		item.size_bytes = strlen(target);
 		put_target(change, inode, target);

@@ -17,7 +17,7 @@
 #include "tree.h"
 #include "view_items.h"
 
-enum { MODE_KIND_SHIFT = 12 };
+enum { MODE_KIND_SHIFT = 12, DEPTH_MAX = 100000 };
 
 /* Does the view have an item of the inode? Found out once. */
 enum stored { STORED_UNKNOWN, STORED_NO, STORED_YES };
@@ -55,6 +55,7 @@ struct tree {
  * over base. base NULL: it is looked for if the inode is one of base. */
 NODISCARD int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
 			struct base_node *base, struct tree_node **out_node);
+void node_free(struct tree_node *node);
 /* What the inode is, with names_lock held. -ESTALE. */
 NODISCARD int node_load(struct tree_node *node, struct inode_item *out_item);
 NODISCARD int node_attr(struct tree_node *node, struct tree_attr *out_attr);
@@ -62,8 +63,10 @@ NODISCARD int node_attr(struct tree_node *node, struct tree_attr *out_attr);
 NODISCARD int node_attr_seen(struct tree_node *node,
 			     const struct base_stat *stat,
 			     struct tree_attr *out_attr);
-/* The directory that it is in. */
-NODISCARD int node_parent(struct tree_node *node, uint64_t *out_inode);
+/* The directory that it is in. out_base: where base has that, or NULL: it is
+ * to be looked for by its number; the caller's. */
+NODISCARD int node_parent(struct tree_node *node, uint64_t *out_inode,
+			  struct base_node **out_base);
 
 /* --- tree_lookup.c --- */
 
@@ -118,6 +121,8 @@ NODISCARD int change_touch(struct change *change, struct tree_node *node,
 NODISCARD int change_begin(struct change *change);
 /* Modification and change of a directory. */
 void change_directory(struct change *change, struct touched *directory);
+/* It has so many directories more. One link says that nobody counts them. */
+void change_count_directory(struct touched *parent, int by);
 void change_put_name(struct change *change, const struct tree_node *parent,
 		     const char *name, uint64_t inode, uint32_t kind);
 /* hidden: base has it. */
@@ -143,5 +148,7 @@ void change_unlink(struct change *change, struct touched *touched);
 /* Deletes what has no name and is not used any more. */
 void node_delete_orphan(struct tree_node *node);
 NODISCARD int tree_delete_orphans(struct tree *tree);
+/* Whiteouts in a directory that is gone hide nothing. names_lock is held. */
+void node_forget_names(struct tree_node *node);
 /* -ENOTEMPTY. names_lock is held. */
 NODISCARD int node_check_empty(struct tree_node *node);

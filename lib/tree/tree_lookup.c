@@ -129,19 +129,19 @@ static int parent_of(struct tree_node *node, struct tree_node **out_node,
 		     struct tree_attr *out_attr)
 {
 	struct tree_node *parent = NULL;
-	uint64_t inode;
-	int rc = node_parent(node, &inode);
+	struct base_node *base = NULL;
+	uint64_t inode = ROOT_INODE;
+	int rc = 0;
 
 	if (node->kind != S_IFDIR >> MODE_KIND_SHIFT)
 		return -ENOTDIR;
-	if (node->inode == ROOT_INODE)
-		inode = ROOT_INODE;
-	else if (rc < 0)
-		return rc;
 	if (node->remembered)
 		return -ENOENT;
-	rc = node_open(node->tree, inode, S_IFDIR >> MODE_KIND_SHIFT, NULL,
-		       &parent);
+	if (node->inode != ROOT_INODE)
+		rc = node_parent(node, &inode, &base);
+	if (rc == 0)
+		rc = node_open(node->tree, inode, S_IFDIR >> MODE_KIND_SHIFT,
+			       base, &parent);
 	if (rc == 0)
 		rc = node_attr(parent, out_attr);
 	if (rc == 0)

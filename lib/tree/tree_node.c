@@ -11,8 +11,6 @@
 
 #include "tree_impl.h"
 
-enum { DEPTH_MAX = 100000 };
-
 uint64_t tree_node_inode(const struct tree_node *node)
 {
 	return node->inode;
@@ -191,7 +189,7 @@ struct tree_node *tree_node_get(struct tree_node *node)
 	return node;
 }
 
-static void node_free(struct tree_node *node)
+void node_free(struct tree_node *node)
 {
 	base_node_put(node->base);
 	free(node->remembered);
@@ -390,13 +388,16 @@ int node_attr(struct tree_node *node, struct tree_attr *out_attr)
 	return node_attr_seen(node, NULL, out_attr);
 }
 
-int node_parent(struct tree_node *node, uint64_t *out_inode)
+int node_parent(struct tree_node *node, uint64_t *out_inode,
+		struct base_node **out_base)
 {
 	struct base_node *parent;
 	struct inode_item item;
 	struct base_stat seen;
 	int rc = load_item(node, &item);
 
+	if (out_base)
+		*out_base = NULL;
 	if (rc == 0) {
 		*out_inode = item.parent;
 		return 0;
@@ -408,6 +409,10 @@ int node_parent(struct tree_node *node, uint64_t *out_inode)
 	if (!parent || !base_node_parent(parent))
 		return 0;
 	rc = base_stat(parent, &seen);
+	if (rc < 0)
+		return rc;
 	*out_inode = seen.inode;
-	return rc;
+	if (out_base)
+		*out_base = base_node_get(parent);
+	return 0;
 }

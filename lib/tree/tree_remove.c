@@ -131,9 +131,8 @@ static int remove_name(struct change *change, struct tree_node *parent,
 		rc = change_begin(change);
 	if (rc < 0)
 		return rc;
-	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT &&
-	    directory->item.nlink > 2)
-		directory->item.nlink--;
+	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT)
+		change_count_directory(directory, -1);
 	change_unlink(change, touched);
 	change_drop_name(change, parent, name, hidden);
 	change_directory(change, directory);
@@ -158,11 +157,12 @@ static int forget_name(void *context, const struct item_key *key,
 	return ++names->count < NAMES_AT_ONCE ? 0 : -EAGAIN;
 }
 
-/* Whiteouts in a directory that is gone hide nothing. */
-static void forget_names(struct tree_node *node)
+void node_forget_names(struct tree_node *node)
 {
 	int rc = -EAGAIN;
 
+	if (node->kind != S_IFDIR >> MODE_KIND_SHIFT || !node->base)
+		return;
 	while (rc == -EAGAIN) {
 		struct view_edit edit;
 		struct names names = { &edit, 0 };
@@ -210,8 +210,8 @@ static int remove_one(struct tree_node *parent, const char *name,
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = remove_found(&change, parent, name, directory, &node);
-	if (rc == 0 && directory && node->base)
-		forget_names(node);
+	if (rc == 0)
+		node_forget_names(node);
 	pthread_rwlock_unlock(&tree->names_lock);
 	change_fini(&change);
 	if (node)

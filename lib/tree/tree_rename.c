@@ -41,8 +41,7 @@ static int find_place(struct place *place, bool must_be)
 	return rc;
 }
 
-static int check_flags(const struct place *from, const struct place *to,
-		       unsigned flags)
+static int check_flags(const struct place *to, unsigned flags)
 {
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
@@ -51,8 +50,13 @@ static int check_flags(const struct place *from, const struct place *to,
 		return -EINVAL;
 	if ((flags & RENAME_EXCHANGE) && !to->node)
 		return -ENOENT;
-	if ((flags & RENAME_NOREPLACE) && to->node)
-		return -EEXIST;
+	return (flags & RENAME_NOREPLACE) && to->node ? -EEXIST : 0;
+}
+
+/* May the one take the other's place? */
+static int check_kinds(const struct place *from, const struct place *to,
+		       unsigned flags)
+{
 	if ((flags & RENAME_EXCHANGE) || !to->node || to->node == from->node)
 		return 0;
 	if (is_directory(to->node) && !is_directory(from->node))
@@ -68,25 +72,29 @@ static int check_no_loop(const struct place *from, const struct place *to)
 {
 	uint64_t inode = to->parent->inode;
 	struct tree *tree = from->parent->tree;
-	unsigned depth;
-	int rc = 0;
+	struct base_node *base = NULL;
+	unsigned depth = 0;
+	int rc;
 
 	if (!is_directory(from->node) || from->parent == to->parent)
 		return 0;
-	for (depth = 0; inode != ROOT_INODE && depth < 10000; depth++) {
+	while (inode != ROOT_INODE) {
 		struct tree_node *node;
 
-		if (inode == from->node->inode)
-			return -EINVAL;
-		rc = node_open(tree, inode, S_IFDIR >> MODE_KIND_SHIFT, NULL,
+		if (inode == from->node->inode || ++depth > DEPTH_MAX) {
+			base_node_put(base);
+			return depth > DEPTH_MAX ? -EUCLEAN : -EINVAL;
+		}
+		rc = node_open(tree, inode, S_IFDIR >> MODE_KIND_SHIFT, base,
 			       &node);
 		if (rc < 0)
 			return rc;
-		rc = node_parent(node, &inode);
+		rc = node_parent(node, &inode, &base);
 		tree_node_put(node, 1);
 		if (rc < 0)
 			return rc;
 	}
+	base_node_put(base);
 	return 0;
 }
 
@@ -112,8 +120,8 @@ static void move(struct change *change, struct place *from, struct place *to)
 	moved->put = true;
 	moved->item.parent = to->parent->inode;
 	if (is_directory(from->node) && from->parent != to->parent) {
-		from->directory->item.nlink--;
-		to->directory->item.nlink++;
+		change_count_directory(from->directory, -1);
+		change_count_directory(to->directory, 1);
 	}
 }
 
@@ -135,12 +143,14 @@ static int rename_found(struct change *change, struct place *from,
 			struct place *to, unsigned flags,
 			const struct tree_caller *caller)
 {
-	int rc = check_flags(from, to, flags);
+	int rc = check_flags(to, flags);
 
 	if (rc == 0)
 		rc = check_no_loop(from, to);
 	if (rc == 0 && (flags & RENAME_EXCHANGE))
 		rc = check_no_loop(to, from);
+	if (rc == 0)
+		rc = check_kinds(from, to, flags);
 	if (rc < 0 || from->node == to->node)
 		return rc; /* two names of one inode: nothing happens */
 	rc = touch(change, from);
@@ -160,7 +170,7 @@ static int rename_found(struct change *change, struct place *from,
 				 from->hidden);
 	if (to->node && !(flags & RENAME_EXCHANGE)) {
 		if (is_directory(to->node))
-			to->directory->item.nlink--;
+			change_count_directory(to->directory, -1);
 		change_unlink(change, to->touched);
 	}
 	change_directory(change, from->directory);
@@ -194,6 +204,8 @@ int tree_rename(struct tree_node *parent, const char *name,
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = rename_locked(&change, &from, &to, flags, caller);
+	if (rc == 0 && to.node && to.node->remembered)
+		node_forget_names(to.node);
 	pthread_rwlock_unlock(&tree->names_lock);
 	change_fini(&change);
 	if (from.node)

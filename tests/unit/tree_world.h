@@ -21,9 +21,10 @@
 #include "history.h"
 #include "store.h"
 #include "tree.h"
+#include "view_items.h"
 
 struct tree_world {
-	char directory[48], path[64], base[64];
+	char directory[48], path[64], base[64], low[64]; /* low: a layer */
 	struct store *store;
 	struct tree *tree; /* of main */
 	struct failure failure;
@@ -88,12 +89,31 @@ static inline void world_crash(struct tree_world *world)
 	world_open(world);
 }
 
+/* A second layer: d/low, d/more/, d/sub/l, a "hidden", z "below" */
+static inline void world_make_low(struct tree_world *world)
+{
+	char base[64];
+
+	memcpy(base, world->base, sizeof(base));
+	snprintf(world->low, sizeof(world->low), "%s/low", world->directory);
+	assert_int_equal(mkdir(world->low, 0755), 0);
+	memcpy(world->base, world->low, sizeof(base));
+	world_base(world, "d", NULL);
+	world_base(world, "d/more", NULL);
+	world_base(world, "d/sub", NULL);
+	world_base(world, "d/low", "low");
+	world_base(world, "d/sub/l", "l");
+	world_base(world, "a", "hidden");
+	world_base(world, "z", "below");
+	memcpy(world->base, base, sizeof(base));
+}
+
 /* d/f "in d", d/g, d/sub/h, a "hello", link -> a, b: hard link of a */
-static inline int world_setup(void **state)
+static inline int world_setup_layers(void **state, size_t layer_count)
 {
 	struct tree_world *world = calloc(1, sizeof(*world));
 	struct store_create_params params = { .path = world->path };
-	const char *layers[1] = { world->base };
+	const char *layers[2] = { world->base, world->low };
 	char path[128], other[128];
 
 	snprintf(world->directory, sizeof(world->directory),
@@ -113,14 +133,25 @@ static inline int world_setup(void **state)
 	assert_int_equal(link(path, other), 0);
 	snprintf(other, sizeof(other), "%s/link", world->base);
 	assert_int_equal(symlink("a", other), 0);
+	world_make_low(world);
 	config_defaults(&params.config);
 	params.config.reserve_bytes = 0;
 	params.layer_paths = layers;
-	params.layer_count = 1;
+	params.layer_count = layer_count;
 	assert_ok(world, store_create(&params, &world->failure));
 	world_open(world);
 	*state = world;
 	return 0;
+}
+
+static inline int world_setup(void **state)
+{
+	return world_setup_layers(state, 1);
+}
+
+static inline int world_setup_merged(void **state)
+{
+	return world_setup_layers(state, 2);
 }
 
 static inline int world_teardown(void **state)
@@ -272,4 +303,62 @@ static inline int world_unlink(struct tree_world *world, const char *directory,
 
 	tree_node_put(parent, 1);
 	return rc;
+}
+
+static inline int world_rmdir(struct tree_world *world, const char *directory,
+			      const char *name)
+{
+	struct tree_node *parent = world_node(world, directory);
+	int rc = tree_rmdir(parent, name);
+
+	tree_node_put(parent, 1);
+	return rc;
+}
+
+static inline int world_make(struct tree_world *world, const char *directory,
+			     const char *name, uint32_t mode)
+{
+	struct tree_node *parent = world_node(world, directory), *node;
+	struct tree_attr attr;
+	int rc = tree_create(parent, name, mode, 0,
+			     S_ISLNK(mode) ? "target" : NULL, &world_caller,
+			     &node, &attr);
+
+	tree_node_put(parent, 1);
+	if (rc == 0)
+		tree_node_put(node, 1);
+	return rc;
+}
+
+static inline int world_link(struct tree_world *world, const char *path,
+			     const char *directory, const char *name)
+{
+	struct tree_node *parent = world_node(world, directory);
+	struct tree_node *node = world_node(world, path);
+	struct tree_attr attr;
+	int rc = tree_link(node, parent, name, &attr);
+
+	tree_node_put(parent, 1);
+	tree_node_put(node, 1);
+	return rc;
+}
+
+static inline int world_count_item(void *context, const struct item_key *key,
+				   const void *payload, size_t payload_bytes)
+{
+	(void)key, (void)payload, (void)payload_bytes;
+	++*(unsigned *)context;
+	return 0;
+}
+
+/* Items of this type that an inode has. */
+static inline unsigned world_items(struct tree_world *world, uint64_t inode,
+				   enum item_type type)
+{
+	unsigned count = 0;
+
+	assert_int_equal(view_items_scan(tree_view(world->tree), inode, type,
+					 world_count_item, &count),
+			 0);
+	return count;
 }
