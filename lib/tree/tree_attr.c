@@ -50,6 +50,8 @@ static void set_item(struct change *change, unsigned mask,
 		item->atime_ns = attr->atime_ns;
 	if (mask & TREE_SET_MTIME)
 		item->mtime_ns = attr->mtime_ns;
+	else if (mask & TREE_SET_SIZE) /* even if it is the same */
+		item->mtime_ns = change->now_ns;
 	item->ctime_ns = mask & TREE_SET_CTIME ? attr->ctime_ns :
 						 change->now_ns;
 }
@@ -89,7 +91,7 @@ int tree_set_attr(struct tree_node *node, unsigned mask,
 		return rc;
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
-	if (mask & ~(unsigned)TREE_SET_SIZE)
+	if (mask)
 		rc = set_locked(&change, node, mask, attr);
 	if (rc == 0 && out_attr)
 		rc = node_attr(node, out_attr);
