@@ -130,6 +130,21 @@ void tree_close(struct tree *tree)
 	tree_free(tree);
 }
 
+void tree_abandon(struct tree *tree)
+{
+	struct tree_node *node, *next;
+
+	HASH_ITER(hh, tree->nodes, node, next)
+	{
+		HASH_DEL(tree->nodes, node);
+		node_free(node);
+	}
+	layers_put(tree->layers);
+	pthread_rwlock_destroy(&tree->names_lock);
+	mutex_fini(&tree->nodes_lock);
+	free(tree);
+}
+
 int tree_statfs(struct tree *tree, struct tree_statfs *out_statfs)
 {
 	/* No number of inodes is too many; tools want to see one. */

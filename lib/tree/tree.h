@@ -38,6 +38,8 @@ NODISCARD int tree_open_base(struct tree *tree, struct tree **out_tree,
 			     struct failure *failure);
 /* Nodes that were not put are forgotten. */
 void tree_close(struct tree *tree);
+/* Forgets all that is in memory, before store_abandon: for tests. */
+void tree_abandon(struct tree *tree);
 struct view *tree_view(struct tree *tree);
 /* The root, without a reference of its own; lives as long as the tree. */
 struct tree_node *tree_root(struct tree *tree);

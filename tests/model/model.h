@@ -42,8 +42,8 @@ struct model_snapshot {
 #define CHECK(expression)                                                    \
 	do {                                                                 \
 		if (!(expression)) {                                         \
-			fprintf(stderr, "model: line %d: %s\n", __LINE__,    \
-				#expression);                                \
+			fprintf(stderr, "%s: line %d: %s\n", __FILE__,       \
+				__LINE__, #expression);                      \
 			fprintf(stderr, "failure: %s: %s\n", failure.object, \
 				failure.message);                            \
 			abort();                                             \
