@@ -176,7 +176,7 @@ static int name_of_base(struct diff_side *side, struct place *place,
 	} else if (rc == -ENOENT && place->node->base) {
 		const char *name = base_node_name(place->node->base);
 
-		rc = node_parent(place->node, out_parent);
+		rc = node_parent(place->node, out_parent, NULL);
 		if (rc == 0)
 			rc = set_name(place, name, strlen(name));
 	}
