@@ -283,10 +283,9 @@ static int find_known(struct stack_change *change, const char *spec, bool named,
 }
 
 /* I1 */
-static int save_row(struct stack_change *change, struct failure *failure)
-	REQUIRES(change->store->maintenance_lock)
+static int save_row(struct store *store, struct stack_change *change,
+		    struct failure *failure) REQUIRES(store->maintenance_lock)
 {
-	struct store *store = change->store;
 	const struct base_row *row = &change->row;
 	int rc = index_base_put(store->index, row->layer, row->name,
 				&row->fingerprint);
@@ -301,11 +300,10 @@ static int save_row(struct stack_change *change, struct failure *failure)
 	return 0;
 }
 
-static int take_row(struct stack_change *change, const char *spec,
-		    struct failure *failure)
-	REQUIRES(change->store->maintenance_lock)
+static int take_row(struct store *store, struct stack_change *change,
+		    const char *spec, struct failure *failure)
+	REQUIRES(store->maintenance_lock)
 {
-	struct store *store = change->store;
 	size_t count = atomic_load(&store->layer_count);
 	bool named;
 	int rc = new_layer_take(spec, store->layer_rows, count, &change->row,
@@ -369,12 +367,12 @@ int store_layer_add(struct store *store, const char *branch, const char *spec,
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->maintenance_lock);
-	rc = take_row(change, spec, failure);
+	rc = take_row(store, change, spec, failure);
 	if (rc == 0)
 		rc = place_row(change, spec, place, failure);
 	if (rc == 0 && !dry_run &&
 	    change->nr == atomic_load(&store->layer_count))
-		rc = save_row(change, failure);
+		rc = save_row(store, change, failure);
 	mutex_unlock(&store->maintenance_lock);
 	return rc < 0 ? rc : finish(change, out_info, failure);
 }

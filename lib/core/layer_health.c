@@ -80,12 +80,53 @@ static void note_branches(struct store *store)
 	mutex_unlock(&store->worker_lock);
 }
 
+static void note_change(struct store *store,
+			const struct layers_changes *changes, uint64_t files)
+	REQUIRES(store->worker_lock)
+{
+	size_t i, count = atomic_load(&store->layer_count);
+
+	for (i = 0; i < count; i++) {
+		struct layer_health *health = &store->layer_health[i];
+
+		if (store->layer_rows[i].layer != changes->layer)
+			continue;
+		health->changed_files += files;
+		strcpy_bounded(health->changed_path, changes->path,
+			       sizeof(health->changed_path));
+	}
+}
+
+/* All stacks that are open at a time report together. */
+static void note_changes(struct store *store)
+{
+	struct layers *layers;
+	struct layers_changes changes;
+
+	mutex_lock(&store->order_lock);
+	layers = store_open_stack_locked(store, NULL);
+	mutex_unlock(&store->order_lock);
+	if (!layers)
+		return;
+	layers_changes(layers, &changes);
+	layers_put(layers);
+	mutex_lock(&store->worker_lock);
+	if (changes.count < store->changes_told) /* closed meanwhile */
+		store->changes_told = 0;
+	if (changes.count > store->changes_told)
+		note_change(store, &changes,
+			    changes.count - store->changes_told);
+	store->changes_told = changes.count;
+	mutex_unlock(&store->worker_lock);
+}
+
 void layer_health_check(struct store *store)
 {
 	size_t i, count = atomic_load(&store->layer_count);
 	struct layer_health now;
 
 	note_branches(store);
+	note_changes(store);
 	for (i = 0; i < count; i++) {
 		const struct base_row *row = &store->layer_rows[i];
 		struct layer_health *health = &store->layer_health[i];
@@ -108,24 +149,6 @@ void layer_health_check(struct store *store)
 	mutex_lock(&store->worker_lock);
 	store->base_checked_ns = store_realtime_ns();
 	mutex_unlock(&store->worker_lock);
-}
-
-void store_note_base_change(struct store *store, uint32_t layer,
-			    const char *path)
-{
-	size_t i, count = atomic_load(&store->layer_count);
-
-	for (i = 0; i < count; i++) {
-		struct layer_health *health = &store->layer_health[i];
-
-		if (store->layer_rows[i].layer != layer)
-			continue;
-		mutex_lock(&store->worker_lock);
-		health->changed_files++;
-		strcpy_bounded(health->changed_path, path,
-			       sizeof(health->changed_path));
-		mutex_unlock(&store->worker_lock);
-	}
 }
 
 enum layer_state layer_health_now(const struct layer_health *health,

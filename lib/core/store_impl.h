@@ -72,8 +72,9 @@ struct view {
 	uint32_t last_kept;
 	struct line_path *path; /* map_lock to take a reference */
 	struct window_cache *cache;
-	struct file *files; /* order_lock */
-	struct file *image; /* of an image store */
+	struct file *files;    /* order_lock */
+	struct file *image;    /* of an image store */
+	struct layers *layers; /* what was opened of a tree's; order_lock */
 	/* A block of a file between reading, merging and its record. */
 	pthread_rwlock_t stripes[VIEW_STRIPES];
 	struct view *previous, *next; /* of the store */
@@ -91,7 +92,7 @@ struct store {
 	struct base_row *layer_rows; /* LAYER_ID_MAX of them */
 	atomic_size_t layer_count;
 	struct layer_health *layer_health; /* as many; worker_lock */
-	uint64_t stacks_lsn;		   /* worker_lock */
+	uint64_t stacks_lsn, changes_told; /* worker_lock */
 	bool is_tree;
 	uint64_t base_bytes;
 
@@ -299,6 +300,12 @@ NODISCARD int store_open_layers(struct store *store, const char *base_path,
 /* The layers that a branch's head sees. -ENOENT, -EUCLEAN. */
 NODISCARD int branch_stack_locked(struct store *store, struct branch *branch,
 				  struct stack_item *out_stack)
+	REQUIRES(store->order_lock);
+
+/* One that some view has open: of these layers, or any if stack is NULL; a
+ * reference, or NULL. */
+struct layers *store_open_stack_locked(struct store *store,
+				       const struct stack_item *stack)
 	REQUIRES(store->order_lock);
 
 /* layer_health.c: what is known of each row of layer_rows. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "items.h"
 
@@ -115,8 +116,10 @@ static const struct base_row *find_row(const struct store *store, uint32_t id)
 	return NULL;
 }
 
+/* beside: another stack of the store, or NULL. */
 static int open_stack(struct store *store, const struct stack_item *stack,
-		      struct layers **out_layers, struct failure *failure)
+		      struct layers *beside, struct layers **out_layers,
+		      struct failure *failure)
 {
 	struct layer_spec specs[LAYERS_MAX];
 	uint32_t i;
@@ -136,7 +139,9 @@ static int open_stack(struct store *store, const struct stack_item *stack,
 			.expected = &row->fingerprint,
 		};
 	}
-	return layers_open(specs, stack->count, out_layers, failure);
+	return beside ? layers_open_beside(beside, specs, stack->count,
+					   out_layers, failure) :
+			layers_open(specs, stack->count, out_layers, failure);
 }
 
 static int read_stack(struct view *view, struct stack_item *out_stack)
@@ -149,18 +154,57 @@ static int read_stack(struct view *view, struct stack_item *out_stack)
 					  out_stack);
 }
 
+static bool is_stack(const struct layers *layers,
+		     const struct stack_item *stack)
+{
+	uint32_t i;
+
+	if (!layers || layers_count(layers) != stack->count)
+		return false;
+	for (i = 0; i < stack->count; i++)
+		if (layers_id(layers, i) != stack->layers[i])
+			return false;
+	return true;
+}
+
+struct layers *store_open_stack_locked(struct store *store,
+				       const struct stack_item *stack)
+{
+	struct view *view;
+
+	DL_FOREACH2(store->views, view, next)
+	if (view->layers && (!stack || is_stack(view->layers, stack)))
+		return layers_get(view->layers);
+	return NULL;
+}
+
 int view_open_layers(struct view *view, struct layers **out_layers,
 		     struct failure *failure)
 {
 	struct store *store = view->store;
 	AUTO_FREE struct stack_item *stack = malloc(sizeof(*stack));
+	struct layers *layers, *beside;
 	int rc = stack ? read_stack(view, stack) : -ENOMEM;
 
 	if (rc < 0)
 		return failure_errno(failure, rc == -ENOENT ? -EUCLEAN : rc,
 				     store->path,
 				     "can't tell the layers of the store");
-	return open_stack(store, stack, out_layers, failure);
+	mutex_lock(&store->order_lock);
+	layers = store_open_stack_locked(store, stack);
+	beside = store_open_stack_locked(store, NULL);
+	mutex_unlock(&store->order_lock);
+	if (!layers)
+		rc = open_stack(store, stack, beside, &layers, failure);
+	layers_put(beside);
+	if (rc < 0)
+		return rc;
+	mutex_lock(&store->order_lock);
+	layers_put(view->layers);
+	view->layers = layers_get(layers);
+	mutex_unlock(&store->order_lock);
+	*out_layers = layers;
+	return 0;
 }
 
 int branch_stack_locked(struct store *store, struct branch *branch,

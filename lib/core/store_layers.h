@@ -19,15 +19,11 @@ const struct base_row *store_layer_rows(const struct store *store,
 
 /*
  * The layers that a view sees, topmost first. Views with the same stack share
- * one. failure: a layer is missing or another directory.
+ * one while they are open, and all report to the store what they see change.
+ * failure: a layer is missing or another directory.
  */
 NODISCARD int view_open_layers(struct view *view, struct layers **out_layers,
 			       struct failure *failure);
-
-/* Something in a layer was seen to be another than it was: for status. path
- * is from the layer's root. */
-void store_note_base_change(struct store *store, uint32_t layer,
-			    const char *path);
 
 enum layer_state {
 	LAYER_STATE_OK,

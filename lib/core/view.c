@@ -173,6 +173,8 @@ int view_repoint_locked(struct store *store, struct view *view, uint32_t line,
 	mutex_unlock(&store->map_lock);
 	mutex_assert_held(&view->store->order_lock);
 	view_leave_files_locked(view);
+	layers_put(view->layers); /* it may see others there */
+	view->layers = NULL;
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 static inline const char *world_place(const struct store_world *world,
 				      const char *name)
 {
-	static char paths[8][96];
+	static char paths[8][128];
 	static unsigned nr;
 	char *path = paths[nr++ % 8];
 

@@ -65,18 +65,60 @@ static void test_a_layer_that_comes_back_is_good_again(void **state)
 	assert_int_equal(health(world), STORE_HEALTH_GOOD);
 }
 
+static void write_file(const struct store_world *world, const char *name,
+		       const char *text)
+{
+	FILE *file = fopen(world_place(world, name), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* Changed between the look at it and the first read. */
+static void see_change(struct layers *layers, const struct store_world *world,
+		       const char *layer, const char *name)
+{
+	struct base_node *root = NULL, *node = NULL;
+	struct base_stat seen, root_seen;
+	struct base_file *file;
+	char path[64], data[8];
+
+	snprintf(path, sizeof(path), "%s/%s", layer, name);
+	write_file(world, path, "old");
+	assert_int_equal(base_root(layers, &root, &root_seen), 0);
+	assert_int_equal(base_lookup(root, name, &node, &seen), 0);
+	assert_int_equal(base_file_open(node, &seen, &file), 0);
+	write_file(world, path, "longer");
+	assert_int_equal(base_file_read(file, 0, data, 3), -ESTALE);
+	base_file_close(file);
+	base_node_put(node);
+	base_node_put(root);
+}
+
 static void test_files_that_changed_are_counted_and_named(void **state)
 {
 	struct store_world *world = *state;
+	struct layers *layers, *again;
 	struct layer_info info;
+	struct view *view;
 
-	store_note_base_change(world->store, 1, "/etc/passwd");
-	store_note_base_change(world->store, 1, "/etc/shadow");
-	store_note_base_change(world->store, 200, "/none");
+	assert_ok(world, view_open_branch(world->store, "main", &view,
+					  &world->failure));
+	assert_ok(world, view_open_layers(view, &layers, &world->failure));
+	assert_ok(world, view_open_layers(view, &again, &world->failure));
+	assert_ptr_equal(layers, again);
+	see_change(layers, world, "top", "one");
+	see_change(again, world, "top", "two");
 	info = layer_named(world, "top");
+	layers_put(layers);
+	layers_put(again);
+	view_put(view);
 	assert_int_equal(info.state, LAYER_STATE_CHANGED);
 	assert_int_equal(info.changed_files, 2);
-	assert_non_null(strstr(info.reason, "/etc/shadow"));
+	assert_non_null(strstr(info.reason, "two"));
+	info = layer_named(world, "top"); /* remembered */
+	assert_int_equal(info.changed_files, 2);
 	assert_int_equal(layer_named(world, "low").state, LAYER_STATE_OK);
 	assert_int_equal(health(world), STORE_HEALTH_ATTENTION);
 }
