@@ -146,29 +146,14 @@ static bool reads_as_hole(struct file *file, uint64_t first_block,
 	       (data >= begin + block_count * BLOCK_BYTES || data >= visible);
 }
 
-/* Who writes zeros to a file's hole changes its times all the same. */
-static int touch_hole(struct file *file)
-{
-	int rc;
-
-	mutex_lock(&file->view->store->order_lock);
-	rc = check_item_locked(file);
-	if (rc == 0)
-		file_touch_locked(file);
-	mutex_unlock(&file->view->store->order_lock);
-	return rc;
-}
-
 static int write_zeros(struct file *file, uint64_t first_block,
 		       uint64_t block_count)
 {
 	struct store *store = file->view->store;
 	int rc = cache_load(file, first_block / WINDOW_BLOCKS);
 
-	if (rc < 0)
+	if (rc < 0 || reads_as_hole(file, first_block, block_count))
 		return rc;
-	if (reads_as_hole(file, first_block, block_count))
-		return store->is_tree ? touch_hole(file) : 0;
 	atomic_fetch_add(&store->count.zero_bytes, block_count * BLOCK_BYTES);
 	mutex_lock(&file->view->store->order_lock);
 	rc = append_zero_locked(file, first_block, block_count);

@@ -58,8 +58,8 @@ static void check_attr(struct tree_node *node, const struct object *object)
 	CHECK(attr.uid == object->uid);
 	CHECK(attr.gid == object->gid);
 	CHECK(attr.nlink == object->nlink);
-	CHECK(object->vague || attr.mtime_ns == object->mtime_ns);
-	CHECK(object->vague || attr.ctime_ns == object->ctime_ns);
+	CHECK(attr.mtime_ns == object->mtime_ns);
+	CHECK(attr.ctime_ns == object->ctime_ns);
 	if (!S_ISDIR(attr.mode))
 		CHECK(attr.size_bytes == object->size);
 	if (S_ISCHR(attr.mode))

@@ -5,7 +5,7 @@
 
 #include "names_model.h"
 
-enum { TOUCHED_MTIME = 1, TOUCHED_CTIME = 2, TOUCHED_BY_WRITE = 4 };
+enum { TOUCHED_MTIME = 1, TOUCHED_CTIME = 2 };
 
 /* names_ops.c */
 int pick_object(const struct names_tree *model, bool directory);

@@ -22,7 +22,6 @@ enum {
 
 struct object {
 	bool used;
-	bool vague; /* a crash may bring back other times */
 	uint32_t mode, uid, gid, nlink;
 	uint64_t inode, rdev, size;
 	int64_t mtime_ns, ctime_ns;

@@ -64,14 +64,13 @@ void touched(struct open_branch *branch, struct names_tree *model, int nr,
 		return;
 	node = get_node(branch, model, nr);
 	CHECK(tree_get_attr(node, &attr) == 0);
-	if ((what & TOUCHED_MTIME) || object->vague) {
-		CHECK(attr.mtime_ns >= started_ns || object->vague);
+	if (what & TOUCHED_MTIME) {
+		CHECK(attr.mtime_ns >= started_ns);
 		object->mtime_ns = attr.mtime_ns;
 	}
 	if (what & TOUCHED_CTIME) {
 		CHECK(attr.ctime_ns >= started_ns);
 		object->ctime_ns = attr.ctime_ns;
-		object->vague = what & TOUCHED_BY_WRITE;
 	}
 	check_object(node, object);
 	tree_node_put(node, 1);
@@ -134,8 +133,7 @@ static void do_data(struct open_branch *branch, struct names_tree *model)
 		return;
 	if (held && held->writable) {
 		change_data(held->file, object);
-		touched(branch, model, nr,
-			TOUCHED_MTIME | TOUCHED_CTIME | TOUCHED_BY_WRITE);
+		touched(branch, model, nr, 0);
 		return;
 	}
 	node = get_node(branch, model, nr);
@@ -143,14 +141,12 @@ static void do_data(struct open_branch *branch, struct names_tree *model)
 	change_data(file, object);
 	if (below(2)) {
 		tree_node_put(node, 1);
-		touched(branch, model, nr,
-			TOUCHED_MTIME | TOUCHED_CTIME | TOUCHED_BY_WRITE);
+		touched(branch, model, nr, 0);
 		node = get_node(branch, model, nr);
 	}
 	tree_file_close(node);
 	tree_node_put(node, 1);
-	touched(branch, model, nr,
-		TOUCHED_MTIME | TOUCHED_CTIME | TOUCHED_BY_WRITE);
+	touched(branch, model, nr, 0);
 }
 
 /* --- attributes --- */

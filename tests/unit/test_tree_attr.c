@@ -121,27 +121,6 @@ static void test_gone_directory_can_still_be_set(void **state)
 	tree_node_put(node, 1);
 }
 
-/* Writing zeros to a hole stores nothing. */
-static void test_zeros_in_a_hole_change_times(void **state)
-{
-	static const char zeros[4096];
-	struct tree_world *world = *state;
-	struct tree_node *node;
-	struct file *file;
-
-	world_put(world, "", "new", "x");
-	set(world, "new", TREE_SET_SIZE,
-	    (struct tree_attr){ .size_bytes = 1 << 20 });
-	set(world, "new", TREE_SET_MTIME, (struct tree_attr){ .mtime_ns = 1 });
-	node = world_node(world, "new");
-	assert_int_equal(tree_file_open(node, true, &file), 0);
-	assert_int_equal(file_write(file, 65536, zeros, sizeof(zeros)), 0);
-	tree_file_close(node);
-	tree_node_put(node, 1);
-	assert_true(world_attr(world, "new").mtime_ns > 1);
-	assert_int_equal(world_attr(world, "new").blocks, 8);
-}
-
 int main(void)
 {
 #define TEST(name) \
@@ -153,7 +132,6 @@ int main(void)
 		TEST(test_size_cuts_and_grows),
 		TEST(test_only_files_have_a_size_to_set),
 		TEST(test_gone_directory_can_still_be_set),
-		TEST(test_zeros_in_a_hole_change_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
