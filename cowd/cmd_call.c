@@ -17,6 +17,7 @@
 #include "human.h"
 #include "json_out.h"
 #include "ops.h"
+#include "path_text.h"
 
 /* How long to wait for another command that has the store open, or for a
  * daemon that comes or goes. */
@@ -299,4 +300,18 @@ bool cli_print_json(const struct cli *cli, const json_t *result)
 	/* main() sees a failed write when it closes stdout. */
 	(void)json_print(result, option_given(cli, OPTION_JSON_LINES), stdout);
 	return true;
+}
+
+json_t *cli_take_paths(struct cli *cli)
+{
+	json_t *paths = cli->behind_dashes ? json_array() : json_null();
+	unsigned i;
+
+	cli->argument_count -= cli->behind_dashes;
+	for (i = 0; i < cli->behind_dashes; i++)
+		json_array_append_new(
+			paths,
+			path_json(cli->arguments[cli->argument_count + i]));
+	cli->behind_dashes = 0;
+	return paths;
 }

@@ -111,8 +111,12 @@ static const struct option_spec tree_options[] = {
 
 static const struct option_spec diff_options[] = {
 	{ OPTION_BLOCKS, 0, "blocks", NULL,
-	  "list extents; an image store knows nothing else" },
-	{ OPTION_STAT, 0, "stat", NULL, "totals only" },
+	  "list extents: all that a store over an image knows" },
+	{ OPTION_STAT, 0, "stat", NULL, "sizes; of an image totals only" },
+	{ OPTION_NAME_STATUS, 0, "name-status", NULL,
+	  "letters, tabs and paths only" },
+	{ OPTION_TIMES, 0, "times", NULL,
+	  "also where only the time of modification differs" },
 	{ OPTION_EXIT_CODE, 0, "exit-code", NULL,
 	  "exit 1 if there are differences" },
 	END
@@ -215,9 +219,9 @@ static const struct command commands[] = {
 	{ "df", STORE, "what uses the space", 0, 1, NULL, cmd_df },
 	{ "tree", STORE, "draw snapshots and branches", 0, 1, tree_options,
 	  cmd_tree },
-	{ "diff", "base|" TARGET "[@SNAPSHOT] [TARGET]",
-	  "extents that differ between two states", 0, 2, diff_options,
-	  cmd_diff },
+	{ "diff", "base|" TARGET "[@SNAPSHOT] [TARGET] [-- PATH...]",
+	  "paths or extents that differ between two states", 0, ANY_NUMBER,
+	  diff_options, cmd_diff },
 	{ "export", TARGET "[@SNAPSHOT] FILE", "write a sparse image file", 1,
 	  2, export_options, cmd_export },
 	{ "gc", STORE, "empty the trash and free what nothing refers to", 0, 1,

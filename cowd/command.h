@@ -39,6 +39,7 @@ struct cli {
 	const char *bases[CLI_BASES_MAX]; /* of --base; more are only counted */
 	char **arguments;
 	unsigned argument_count;
+	unsigned behind_dashes; /* of these, the last ones */
 	struct failure failure;
 };
 
@@ -91,6 +92,9 @@ NODISCARD int cli_target(struct cli *cli, unsigned index,
 NODISCARD int cli_need_snapshot(struct cli *cli, const struct target *target);
 NODISCARD int cli_no_snapshot(struct cli *cli, const struct target *target);
 NODISCARD int cli_only_store(struct cli *cli, const struct target *target);
+/* Takes the arguments behind "--" out: as a list of paths (path_text.h), null
+ * if there are none. NULL: no memory. */
+json_t *cli_take_paths(struct cli *cli);
 /* Asks on a terminal unless -y; false: the user said no (failure is set). */
 bool cli_confirm(struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Prints with printf unless -q. */

@@ -106,10 +106,20 @@ static void look_for_json(struct cli *cli, int argc, char **argv)
 			cli->counts[OPTION_JSON]++;
 }
 
+static int find_dashes(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && strcmp(argv[i], "--") != 0)
+		i++;
+	return i;
+}
+
 /* Global options may come before the command's words, all others after. */
 static int take_words(struct cli *cli, int argc, char **argv)
 {
 	unsigned words = 0;
+	int dashes, behind;
 	int first, rc = options_parse(cli, NULL, argc, argv, false, &first);
 
 	if (rc < 0)
@@ -131,12 +141,17 @@ static int take_words(struct cli *cli, int argc, char **argv)
 	/* The last of the command's words stands for argv[0]. */
 	argc -= first + (int)words - 1;
 	argv += first + (int)words - 1;
+	dashes = find_dashes(argc, argv);
+	behind = argc - 1 - dashes;
 	rc = options_parse(cli, cli->command->options, argc, argv, true,
 			   &first);
 	if (rc < 0)
 		return rc;
 	cli->arguments = argv + first;
 	cli->argument_count = (unsigned)(argc - first);
+	/* It may have been the argument of an option. */
+	if (dashes < argc && strcmp(argv[first - 1], "--") == 0)
+		cli->behind_dashes = (unsigned)behind;
 	return table_check_options(cli);
 }
 

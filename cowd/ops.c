@@ -68,6 +68,8 @@ static bool suits(const json_t *value, char type)
 		return json_is_integer(value);
 	case 'a':
 		return is_text_list(value);
+	case 'l':
+		return json_is_null(value) || is_text_list(value);
 	default:
 		return false;
 	}

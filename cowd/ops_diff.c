@@ -1,5 +1,6 @@
 /*
- * Method diff: the extents that differ between two states of an image.
+ * Method diff: the extents that differ between two states of an image, or
+ * (ops_tree_diff.c) the paths of a tree.
  *
  * A page holds at most PAGE_EXTENTS of them, so that neither side needs
  * memory for all: the caller asks again with "start" until "next" is null.
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ops_impl.h"
+#include "store_layers.h"
 
 enum { PAGE_EXTENTS = 65536 };
 
@@ -124,9 +126,11 @@ static int put_page(struct call *call, struct page *page)
 
 	if (page->run.length_bytes && !page->is_full)
 		count_run(page);
-	rc = call_put(call, "extents",
-		      page->extents ? json_incref(page->extents) :
-				      json_array());
+	rc = call_put(call, "changes", json_null());
+	if (rc == 0)
+		rc = call_put(call, "extents",
+			      page->extents ? json_incref(page->extents) :
+					      json_array());
 	if (rc == 0) {
 		rc = call_put(
 			call, "summary",
@@ -149,15 +153,13 @@ static int diff(struct call *call)
 		.extents = call_flag(call, "stat") ? NULL : json_array(),
 		.start = (uint64_t)call_number(call, "start", 0),
 	};
-	int rc = sides ? call_need_image(call, "it has no extents",
-					 "compare two snapshots in a mount: "
-					 "diff -r MOUNTPOINT/.snapshots/A "
-					 "MOUNTPOINT/.snapshots/B") :
-			 -ENOMEM;
+	int rc = sides ? find_sides(call, sides) : -ENOMEM;
+	bool is_tree = store_is_tree(call->store);
 
-	if (rc == 0)
-		rc = find_sides(call, sides);
-	if (rc == 0)
+	if (rc == 0 && is_tree)
+		rc = call_tree_diff(call, sides->from_id, sides->head.name,
+				    sides->to_id);
+	else if (rc == 0)
 		rc = history_diff(call->store, sides->from_id,
 				  sides->to_id ? NULL : sides->head.name,
 				  sides->to_id, visit, &page, call->failure);
@@ -172,7 +174,7 @@ static int diff(struct call *call)
 			      json_text_or_null(sides->to_id ?
 							sides->to.branch :
 							sides->head.name));
-	if (rc == 0)
+	if (rc == 0 && !is_tree)
 		rc = put_page(call, &page);
 	json_decref(page.extents);
 	return rc;
@@ -180,7 +182,8 @@ static int diff(struct call *call)
 
 const struct method methods_diff[] = {
 	{ "diff",
-	  "from_branch:s from:s from_base:b to_branch:s to:s stat:b start:i",
+	  "from_branch:s from:s from_base:b to_branch:s to:s stat:b start:i "
+	  "times:b paths:l after:s",
 	  diff },
 	{ .name = NULL },
 };

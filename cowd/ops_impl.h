@@ -23,7 +23,8 @@ struct call {
 
 /*
  * parameters: words NAME:TYPE; s text or null, S text, b flag, i number or
- * null, I number, a list of texts. Every method takes dry_run:b besides.
+ * null, I number, a list of texts, l such a list or null. Every method takes
+ * dry_run:b besides.
  */
 struct method {
 	const char *name;
@@ -111,3 +112,8 @@ NODISCARD int call_flush(struct call *call, const char *branch);
 NODISCARD int call_before_move(struct call *call, const char *branch,
 			       bool live);
 void call_moved(struct call *call, const char *branch);
+
+/* ops_tree_diff.c: fills in what method diff tells of directories; ids 0: base,
+ * and the branch's head. */
+NODISCARD int call_tree_diff(struct call *call, uint32_t from_id,
+			     const char *branch, uint32_t to_id);
