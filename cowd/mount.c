@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "history.h"
+#include "logging.h"
 #include "mount_impl.h"
+#include "mount_wire.h"
 #include "store_layers.h"
 
 int mount_new(struct mounts *mounts, struct mount **out_mount)
@@ -248,5 +250,9 @@ int mount_start(struct mount *mount, struct failure *failure)
 				      "mountpoint yours?");
 		return -EINVAL;
 	}
+	/* Without it all works, and slower. */
+	if (mount->front == &tree_front && wire_attach(mount->session) < 0)
+		log_message(LOG_LEVEL_WARNING, "%s: libfuse's own I/O is used",
+			    mount->mountpoint);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "history.h"
+#include "mount_wire.h"
 #include "stat_time.h"
 #include "tree_front.h"
 
@@ -163,6 +164,19 @@ static unsigned translate(const struct stat *st, int to_set,
 	return mask;
 }
 
+unsigned front_kill_mode(struct tree_node *node, struct tree_attr *attr)
+{
+	struct tree_attr now;
+
+	if (tree_get_attr(node, &now) < 0 ||
+	    !(now.mode & (S_ISUID | S_ISGID)) || S_ISDIR(now.mode))
+		return 0;
+	attr->mode = now.mode & 07777 & ~(mode_t)S_ISUID;
+	if (now.mode & S_IXGRP)
+		attr->mode &= ~(mode_t)S_ISGID;
+	return TREE_SET_MODE;
+}
+
 void front_touch(struct mount *mount, struct front_node *node)
 {
 	struct tree_attr attr = { .mtime_ns = stat_time_now_ns() };
@@ -186,8 +200,10 @@ static int set_attr(struct mount *mount, struct front_node *node,
 		mask |= TREE_SET_MTIME;
 		attr.mtime_ns = stat_time_now_ns();
 	}
+	if (wire_kills() && !(mask & TREE_SET_MODE))
+		mask |= front_kill_mode(node->node, &attr);
 	rc = tree_set_attr(node->node, mask, &attr, out_attr);
-	if (rc == 0 && (mask & TREE_SET_MODE))
+	if (rc == 0 && (to_set & FUSE_SET_ATTR_MODE))
 		rc = front_acl_chmod(node->node, st->st_mode);
 	return front_changed(mount, rc, false);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "data_range.h"
+#include "mount_wire.h"
 #include "stat_time.h"
 #include "tree_front.h"
 
@@ -103,6 +104,22 @@ void front_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		fuse_reply_buf(req, data, len_bytes);
 }
 
+/* The kernel does not ask what became of the mode. To be told of attributes
+ * only, which waits for nothing, is safe in a request's thread. */
+static int kill_privileges(struct use *use)
+{
+	struct tree_attr attr = { 0 };
+	unsigned mask = front_kill_mode(use->node->node, &attr);
+	int rc = 0;
+
+	if (mask)
+		rc = tree_set_attr(use->node->node, mask, &attr, NULL);
+	if (mask && rc == 0)
+		fuse_lowlevel_notify_inval_inode(use->mount->session,
+						 use->node->id, -1, 0);
+	return rc;
+}
+
 void front_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		 off_t offset, struct fuse_file_info *fi)
 {
@@ -118,6 +135,8 @@ void front_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 		       file_write(use.file, (uint64_t)offset, data, size);
 	if (rc == 0)
 		front_touch(use.mount, use.node);
+	if (rc == 0 && wire_kills())
+		rc = kill_privileges(&use);
 	if (rc == 0 && mount_write_is_sync(use.mount, fi))
 		rc = file_sync(use.file);
 	end(&use);

@@ -200,6 +200,9 @@ void front_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 void front_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void front_open_again(const struct waiting_open *waiting);
 
+/* Without setuid and setgid, which changes of data and owner put an end to:
+ * sets the mode, and returns what of attr is to be set. */
+unsigned front_kill_mode(struct tree_node *node, struct tree_attr *attr);
 /* After a change of data: its time, unless the kernel tells it. */
 void front_touch(struct mount *mount, struct front_node *node);
 

@@ -46,28 +46,15 @@ static void close_handle(struct mount *mount, struct front_handle *handle)
 	free(handle);
 }
 
-/* Writing puts an end to what setuid and capabilities were given for. */
-static unsigned drop_privileges(fuse_req_t req, struct tree_node *node,
-				struct tree_attr *attr)
-{
-	struct tree_attr now;
-
-	if (fuse_req_ctx(req)->uid == 0 || tree_get_attr(node, &now) < 0 ||
-	    !(now.mode & (S_ISUID | S_ISGID)))
-		return 0;
-	attr->mode = now.mode & 07777 & ~(mode_t)S_ISUID;
-	if (now.mode & S_IXGRP)
-		attr->mode &= ~(mode_t)S_ISGID;
-	return TREE_SET_MODE;
-}
-
 static int empty(fuse_req_t req, struct tree_node *node)
 {
 	struct tree_attr attr = { .size_bytes = 0 };
 	unsigned mask = TREE_SET_SIZE | TREE_SET_MTIME;
 
 	attr.mtime_ns = stat_time_now_ns();
-	mask |= drop_privileges(req, node, &attr);
+	/* The kernel does not. */
+	if (fuse_req_ctx(req)->uid != 0)
+		mask |= front_kill_mode(node, &attr);
 	return tree_set_attr(node, mask, &attr, NULL);
 }
 

@@ -1,0 +1,124 @@
+/*
+ * Between libfuse and /dev/fuse. Before 3.17 libfuse accepts the flags for
+ * parallel look-ups and for HANDLE_KILLPRIV_V2, and never sends them; without
+ * the latter each write asks for security.capability. It knows no TMPFILE,
+ * which is told and answered as CREATE is; and it hides the flags that say
+ * whose privileges are to go.
+ *
+ * A request is answered by the thread that read it, or by none of these.
+ */
+#include "mount_wire.h"
+
+#define FUSE_USE_VERSION 312
+
+#include <fuse_lowlevel.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* FUSE_TMPFILE and what came with it are newer than some headers. */
+enum { OPCODE_TMPFILE = 51 };
+
+static _Thread_local bool kills;
+/* Of an INIT that the thread has read and not answered, else 0. */
+static _Thread_local uint64_t init_unique;
+static _Thread_local uint32_t init_offered;
+
+static void look_at_init(const struct fuse_in_header *header, const char *body,
+			 size_t body_bytes)
+{
+	struct fuse_init_in init = { 0 };
+
+	memcpy(&init, body,
+	       body_bytes < sizeof(init) ? body_bytes : sizeof(init));
+	init_unique = header->unique;
+	init_offered = init.flags;
+}
+
+static bool asks_to_kill(uint32_t opcode, const char *body, size_t body_bytes)
+{
+	struct fuse_setattr_in attributes = { 0 };
+	struct fuse_write_in write_in = { 0 };
+
+	switch (opcode) {
+	case FUSE_SETATTR:
+		if (body_bytes >= sizeof(attributes))
+			memcpy(&attributes, body, sizeof(attributes));
+		return attributes.valid & FATTR_KILL_SUIDGID;
+	case FUSE_WRITE:
+		if (body_bytes >= sizeof(write_in))
+			memcpy(&write_in, body, sizeof(write_in));
+		return write_in.write_flags & FUSE_WRITE_KILL_SUIDGID;
+	default:
+		return false;
+	}
+}
+
+static ssize_t wire_read(int fd, void *buffer, size_t buffer_bytes,
+			 void *userdata)
+{
+	ssize_t n = read(fd, buffer, buffer_bytes);
+	struct fuse_in_header header;
+	const char *body = (const char *)buffer + sizeof(header);
+	size_t body_bytes;
+
+	(void)userdata;
+	kills = false;
+	init_unique = 0;
+	if (n < (ssize_t)sizeof(header))
+		return n;
+	memcpy(&header, buffer, sizeof(header));
+	body_bytes = (size_t)n - sizeof(header);
+	if (header.opcode == OPCODE_TMPFILE) {
+		header.opcode = FUSE_CREATE;
+		memcpy(buffer, &header, sizeof(header));
+	} else if (header.opcode == FUSE_INIT) {
+		look_at_init(&header, body, body_bytes);
+	} else {
+		kills = asks_to_kill(header.opcode, body, body_bytes);
+	}
+	return n;
+}
+
+/* What we want of what the kernel offers joins what libfuse wants. */
+static void want_more(struct iovec *init)
+{
+	const uint32_t wanted = FUSE_PARALLEL_DIROPS | FUSE_HANDLE_KILLPRIV_V2;
+	struct fuse_init_out out = { 0 };
+	size_t bytes = init->iov_len < sizeof(out) ? init->iov_len :
+						     sizeof(out);
+
+	memcpy(&out, init->iov_base, bytes);
+	out.flags |= init_offered & wanted;
+	memcpy(init->iov_base, &out, bytes);
+}
+
+static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct fuse_out_header header;
+
+	(void)userdata;
+	if (init_unique && count > 1 && iov[0].iov_len >= sizeof(header)) {
+		memcpy(&header, iov[0].iov_base, sizeof(header));
+		if (header.unique == init_unique && header.error == 0)
+			want_more(&iov[1]);
+		init_unique = 0;
+	}
+	return writev(fd, iov, count);
+}
+
+bool wire_kills(void)
+{
+	return kills;
+}
+
+int wire_attach(struct fuse_session *session)
+{
+	static const struct fuse_custom_io io = {
+		.writev = wire_writev,
+		.read = wire_read,
+	};
+
+	return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+}

@@ -1,0 +1,22 @@
+/*
+ * What libfuse 3.14 to 3.16 do not tell the kernel, or us, put right on the
+ * way between them.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "scope.h"
+
+struct fuse_session;
+
+/*
+ * For a session that is mounted and not served yet. The kernel then looks
+ * names up and lists in parallel, leaves it to us to take setuid and setgid
+ * bits away (wire_kills), and makes files without a name, as a CREATE of "/".
+ * -errno: nothing of that.
+ */
+NODISCARD int wire_attach(struct fuse_session *session);
+/* Shall setuid and setgid bits go with the request that the calling thread has
+ * read last? */
+bool wire_kills(void);
