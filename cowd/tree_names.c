@@ -139,6 +139,29 @@ static int begin_two(struct mount *mount, fuse_ino_t first, fuse_ino_t second,
 	return rc;
 }
 
+/*
+ * The kernel keeps the listing of a directory that was moved, in which ".." is
+ * where it was. To drop pages of a directory waits for nothing that a request
+ * does, so this thread may ask for it; and it is to be before the answer.
+ */
+static void forget_listing(struct mount *mount, struct front_node *parent,
+			   const char *name)
+{
+	struct front_node *known;
+	struct tree_node *node;
+	struct tree_attr attr;
+
+	if (tree_lookup(parent->node, name, &node, &attr) < 0)
+		return;
+	if (!S_ISDIR(attr.mode)) {
+		tree_node_put(node, 1);
+	} else if (front_know(mount, parent->slot, node, &known) == 0) {
+		fuse_lowlevel_notify_inval_inode(mount->session, known->id, 0,
+						 0);
+		front_forget(mount, known->id, 1);
+	}
+}
+
 void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		  fuse_ino_t new_parent, const char *new_name, unsigned flags)
 {
@@ -161,6 +184,11 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	}
 	rc = tree_rename(from->node, name, to->node, new_name, flags, &caller);
+	if (rc == 0 && from != to) {
+		forget_listing(mount, to, new_name);
+		if (flags & RENAME_EXCHANGE)
+			forget_listing(mount, from, name);
+	}
 	rc = front_changed(mount, rc, true);
 	fuse_reply_err(req, front_errno(rc));
 	front_unpin(mount, to);
