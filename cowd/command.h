@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -123,6 +124,10 @@ NODISCARD int daemon_call(struct cli *cli, const char *store,
 NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);
 /* cmd_umount.c: the source of the topmost cowd mount on path; false: none. */
 bool mount_source(const char *path, char *source, size_t source_bytes);
+/* cmd_which.c: the mount that a path is in, and the path from its root. The
+ * last name may be a symlink. false: it is in none. */
+bool cli_path_in_mount(struct cli *cli, const char *text, struct target *target,
+		       char out_path[PATH_MAX]);
 /* Ends a mount whose daemon is dead. */
 NODISCARD int umount_stale(struct cli *cli, const char *mountpoint);
 /* Reports the failure as the options ask; the exit code. */
@@ -179,6 +184,7 @@ int cmd_layer_list(struct cli *cli);
 int cmd_layer_add(struct cli *cli);
 int cmd_layer_remove(struct cli *cli);
 int cmd_export(struct cli *cli);
+int cmd_which(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);
 int cmd_stats(struct cli *cli);

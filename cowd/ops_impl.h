@@ -35,7 +35,8 @@ struct method {
 /* ops_<noun>.c: each ended by a name of NULL. */
 extern const struct method methods_snapshot[], methods_branch[],
 	methods_rollback[], methods_space[], methods_store[], methods_diff[],
-	methods_export[], methods_tree[], methods_mount[], methods_layer[];
+	methods_export[], methods_tree[], methods_mount[], methods_layer[],
+	methods_which[];
 
 /* NULL when missing or null. */
 const char *call_text(const struct call *call, const char *name);
@@ -117,3 +118,7 @@ void call_moved(struct call *call, const char *branch);
  * and the branch's head. */
 NODISCARD int call_tree_diff(struct call *call, uint32_t from_id,
 			     const char *branch, uint32_t to_id);
+
+struct tree;
+/* ops_which.c: the tree that "branch" and "snapshot" name, for looking. */
+NODISCARD int call_open_tree(struct call *call, struct tree **out_tree);

@@ -58,6 +58,8 @@ dry layer-add layer add t.cowd low=e --bottom
 valid layer-list layer list t.cowd
 dry layer-remove layer remove t.cowd d
 valid status status t.cowd
+valid diff diff base t.cowd
+valid which which t.cowd -- /
 valid diff diff s.cowd@aa
 valid diff diff --stat base s.cowd
 dry export export s.cowd@aa out.img

@@ -87,6 +87,26 @@ assert odd["type_to"] == "file" and odd["stored_bytes"] == 4096, odd
 assert d["summary"]["added"] == 2, d["summary"]
 END
 
+say "which"
+tree_mount
+[ "$(cowd which "$M/moved/file")" = \
+	"moved/file: layer layer1 and delta, $B/dir/file" ] ||
+	fail "$(cowd which "$M/moved/file")"
+[ "$(cd "$M/new" && cowd which . "$odd")" = \
+	$'new: delta\n"new/odd\\303\\"name": delta' ] ||
+	fail "$(cd "$M/new" && cowd which . "$odd")"
+[ "$(cowd which "$M/.snapshots/s1/kept" "$M/.snapshots/s1/dir")" = \
+	"kept: layer layer1, $B/kept
+dir: layer layer1, $B/dir" ] || fail "$(cowd which "$M/.snapshots/s1/kept")"
+[ "$(cowd which "$M/kept")" = "kept: delta" ] || fail "a symlink is followed"
+refused 12 'in no mount' cowd which "$B/kept"
+tree_down
+cowd which --json "$STORE@s1" -- /kept >"$WORK/out"
+[ "$(json '[(x["path"], x["served_by"], x["layer"]["name"], x["stored"])
+	for x in d["paths"]]' <"$WORK/out")" = \
+	"[('/kept', 'layer', 'layer1', False)]" ] || fail "$(cat "$WORK/out")"
+refused 12 'no such path' cowd which "$STORE" -- nope
+
 say "a diff changes nothing, and costs what changed"
 refused 2 'differs are paths' cowd diff --blocks "$STORE@s1"
 refused 2 'paths go after --' cowd diff base "$STORE" new
