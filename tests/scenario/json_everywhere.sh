@@ -10,7 +10,7 @@ make_base $((1 << 20)) && : >used
 valid() {
 	local schema=$1 && shift
 	echo "$* " >>used
-	cowd "$@" --json >out 2>err || fail "$*: $(cat err)"
+	cowd --json "$@" >out 2>err || fail "$*: $(cat err)"
 	[ "$(json 'd["schema"]' <out)" = "cowd/$schema/1" ] ||
 		fail "$*: $(head -c 300 out)"
 }
