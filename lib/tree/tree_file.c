@@ -146,16 +146,21 @@ int tree_file_open(struct tree_node *node, bool for_writing,
 
 void tree_file_close(struct tree_node *node)
 {
+	struct tree *tree = node->tree;
 	struct file *file = NULL;
 
-	mutex_lock(&node->tree->nodes_lock);
+	/* A change must not miss what was written between its look at the
+	 * inode and its begin, which asks those only that are in use. */
+	pthread_rwlock_rdlock(&tree->names_lock);
+	mutex_lock(&tree->nodes_lock);
 	if (--node->open_count == 0) {
 		file = node->file;
 		node->file = NULL;
 	}
-	mutex_unlock(&node->tree->nodes_lock);
+	mutex_unlock(&tree->nodes_lock);
 	if (file)
 		view_file_put(file);
+	pthread_rwlock_unlock(&tree->names_lock);
 }
 
 static int read_target(struct tree_node *node, char *target,
