@@ -180,6 +180,17 @@ static int check_blkdev(struct mount *mount, const struct store_status *status,
 	return 0;
 }
 
+static int check_name(struct mount *mount, struct failure *failure)
+{
+	if (!mount->options.name[0] || !store_is_tree(mount->store))
+		return 0;
+	failure_set(failure, FAILURE_USAGE, "name",
+		    "this mount option names an image, and the store is a "
+		    "directory tree");
+	failure_hint(failure, "leave it out");
+	return -EINVAL;
+}
+
 static int check_options(struct mount *mount, const struct store_status *status,
 			 struct failure *failure)
 {
@@ -216,6 +227,8 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
 		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
 	rc = mount_options_parse(&mount->options, params->options, failure);
+	if (rc == 0)
+		rc = check_name(mount, failure);
 	if (rc == 0)
 		rc = check_options(mount, &status, failure);
 	if (rc == 0)

@@ -245,6 +245,11 @@ void layers_changes(struct layers *layers, struct layers_changes *out_changes)
 	mutex_unlock(&layers->shared->changes_lock);
 }
 
+int base_stale(struct base_node *node)
+{
+	return base_node_changed(node, node->layer_nr);
+}
+
 /* What is met again and again is told of once. */
 int base_node_changed(struct base_node *node, unsigned layer_nr)
 {

@@ -148,6 +148,10 @@ NODISCARD int base_lookup_in(struct base_node *parent, const char *name,
 /* How it is now. -ESTALE: gone, or of another kind. */
 NODISCARD int base_stat(struct base_node *node, struct base_stat *out_stat);
 
+/* Notes for layers_changes that it is not what it was when the caller saw it
+ * before; returns -ESTALE. */
+int base_stale(struct base_node *node);
+
 /*
  * Every name once; order is of no meaning. kind is S_IFMT >> 12, filled even
  * if the host's d_type is not; inode is the number that a look-up gives. A

@@ -207,6 +207,19 @@ int view_open_layers(struct view *view, struct layers **out_layers,
 	return 0;
 }
 
+int store_open_layer(struct store *store, uint32_t id, struct layers *beside,
+		     struct layers **out_layers, struct failure *failure)
+{
+	AUTO_FREE struct stack_item *stack = malloc(sizeof(*stack));
+
+	if (!stack)
+		return failure_errno(failure, -ENOMEM, store->path,
+				     "can't open a layer");
+	stack->count = 1;
+	stack->layers[0] = id;
+	return open_stack(store, stack, beside, out_layers, failure);
+}
+
 int branch_stack_locked(struct store *store, struct branch *branch,
 			struct stack_item *out_stack)
 {

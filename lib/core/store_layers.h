@@ -25,6 +25,12 @@ const struct base_row *store_layer_rows(const struct store *store,
 NODISCARD int view_open_layers(struct view *view, struct layers **out_layers,
 			       struct failure *failure);
 
+/* One layer alone, whoever sees it; beside: a stack of the store. */
+NODISCARD int store_open_layer(struct store *store, uint32_t id,
+			       struct layers *beside,
+			       struct layers **out_layers,
+			       struct failure *failure);
+
 enum layer_state {
 	LAYER_STATE_OK,
 	LAYER_STATE_MISSING, /* or can't be read */

@@ -35,6 +35,7 @@ static void tree_free(struct tree *tree)
 {
 	if (tree->root)
 		tree_node_put(tree->root, 1);
+	lone_layers_free(tree);
 	layers_put(tree->layers);
 	pthread_rwlock_destroy(&tree->names_lock);
 	mutex_fini(&tree->nodes_lock);

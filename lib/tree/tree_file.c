@@ -24,7 +24,7 @@ static int check_origin(struct tree_node *node, const struct base_stat *seen)
 	     origin.size_bytes != (uint64_t)st->st_size ||
 	     origin.mtime_ns != (int64_t)st->st_mtim.tv_sec * 1000000000 +
 					st->st_mtim.tv_nsec))
-		rc = -ESTALE;
+		rc = base_stale(node->base);
 	free(copy);
 	return rc == -ENOENT ? 0 : rc;
 }

@@ -45,9 +45,18 @@ struct tree {
 	 * change. */
 	pthread_rwlock_t names_lock;
 	struct mutex nodes_lock;
-	struct tree_node *nodes; /* by inode */
+	struct tree_node *nodes;	/* by inode */
+	struct lone_layer *lone_layers; /* nodes_lock; they stay */
 	struct tree_node *root;
 };
+
+/* --- tree_layer.c --- */
+
+/* The directory that is where place is, but in one layer alone, which the tree
+ * does not see. -ENOENT; -ESTALE: the layer can't be opened. */
+NODISCARD int lone_layer_find(struct tree *tree, struct base_node *place,
+			      uint32_t id, struct base_node **out_node);
+void lone_layers_free(struct tree *tree);
 
 /* --- tree_node.c --- */
 

@@ -71,35 +71,64 @@ static struct step *pop(struct step *step)
 	return below;
 }
 
-/* From base, the parent of the first step, down. Takes over base. */
-static int descend(struct base_node *base, struct step **steps,
-		   struct base_node **out_base)
+static int look(struct base_node *directory, const struct step *step,
+		bool in_layer, struct base_node **out_base)
+{
+	const struct origin_item *origin = &step->origin;
+	struct base_stat stat;
+	char name[ITEM_NAME_BYTES_MAX + 1];
+	int rc;
+
+	memcpy(name, origin->name, origin->name_bytes);
+	name[origin->name_bytes] = '\0';
+	rc = in_layer ? base_lookup_in(directory, name, origin->layer, out_base,
+				       &stat) :
+			base_lookup(directory, name, out_base, &stat);
+	if (rc < 0 || (!in_layer && step->below)) /* another layer's, perhaps */
+		return rc;
+	if (stat.stat.st_mode >> MODE_KIND_SHIFT == origin->kind &&
+	    stat.stat.st_ino == origin->base_inode)
+		return 0;
+	base_node_put(*out_base);
+	return -ESTALE;
+}
+
+/* From base, the parent of the first step, down. in_layer: each step is in the
+ * layer that it was in; else that is known of the last one only. */
+static int descend(struct base_node *base, const struct step *steps,
+		   bool in_layer, struct base_node **out_base)
 {
 	int rc = 0;
 
-	while (*steps && rc == 0) {
-		const struct origin_item *origin = &(*steps)->origin;
+	base_node_get(base);
+	for (; steps && rc == 0; steps = steps->below) {
 		struct base_node *child = NULL;
-		struct base_stat stat;
-		char name[ITEM_NAME_BYTES_MAX + 1];
 
-		memcpy(name, origin->name, origin->name_bytes);
-		name[origin->name_bytes] = '\0';
-		rc = base_lookup_in(base, name, origin->layer, &child, &stat);
-		if (rc == 0 &&
-		    (stat.stat.st_mode >> MODE_KIND_SHIFT != origin->kind ||
-		     stat.stat.st_ino != origin->base_inode)) {
-			base_node_put(child);
-			rc = -ESTALE;
-		}
+		rc = look(base, steps, in_layer, &child);
 		base_node_put(base);
 		base = rc == 0 ? child : NULL;
-		*steps = pop(*steps);
 	}
-	if (rc < 0)
-		return rc == -ENOENT || rc == -ENOTDIR ? -ESTALE : rc;
-	*out_base = base;
-	return 0;
+	if (rc == 0)
+		*out_base = base;
+	return rc;
+}
+
+/* Its layer may have gone from the tree, or one that a directory above it was
+ * in. */
+static int descend_alone(struct tree *tree, struct base_node *base,
+			 const struct step *steps, struct base_node **out_base)
+{
+	const struct step *last = steps;
+	struct base_node *alone = NULL;
+	int rc;
+
+	while (last->below)
+		last = last->below;
+	rc = lone_layer_find(tree, base, last->origin.layer, &alone);
+	if (rc == 0)
+		rc = descend(alone, steps, false, out_base);
+	base_node_put(alone);
+	return rc;
 }
 
 static int find_base(struct tree *tree, uint64_t inode,
@@ -125,10 +154,13 @@ static int find_base(struct tree *tree, uint64_t inode,
 		inode = step->origin.parent;
 	}
 	if (rc == 0)
-		rc = descend(base, &steps, out_base);
+		rc = descend(base, steps, true, out_base);
+	if (rc == -ENOENT && steps)
+		rc = descend_alone(tree, base, steps, out_base);
+	base_node_put(base);
 	while (steps)
 		steps = pop(steps);
-	return rc;
+	return rc == -ENOENT || rc == -ENOTDIR ? -ESTALE : rc;
 }
 
 /* --- nodes --- */
