@@ -165,6 +165,8 @@ static const struct command commands[] = {
 	  mount_options, cmd_mount },
 	{ "umount", "MOUNTPOINT|" TARGET, "end a mount, or all of a branch", 0,
 	  1, umount_options, cmd_umount },
+	{ "revoke", "MOUNTPOINT|" TARGET, "make what is open on it fail", 0, 1,
+	  NULL, cmd_revoke },
 	{ "snapshot create", TARGET "[@NAME]...",
 	  "keep the present state under a name", 0, ANY_NUMBER,
 	  snapshot_create_options, cmd_snapshot_create },

@@ -158,6 +158,7 @@ void progress_fini(struct progress *progress);
 int cmd_create(struct cli *cli);
 int cmd_mount(struct cli *cli);
 int cmd_umount(struct cli *cli);
+int cmd_revoke(struct cli *cli);
 int cmd_snapshot_create(struct cli *cli);
 int cmd_snapshot_list(struct cli *cli);
 int cmd_snapshot_show(struct cli *cli);

@@ -198,6 +198,70 @@ void mounts_end_move(struct mounts *mounts, const char *branch)
 	mounts_unclaim(mounts);
 }
 
+/* As heads_locked, of all mounts that are meant. */
+static struct mount **find_meant(struct mounts *mounts, const char *target,
+				 size_t *out_count)
+{
+	char resolved[4096];
+	struct mount **list, *mount;
+
+	if (!target || !realpath(target, resolved))
+		resolved[0] = '\0';
+	*out_count = 0;
+	mutex_lock(&mounts->lock);
+	mounts->users++;
+	list = calloc(mounts->count + 1, sizeof(struct mount *));
+	for (mount = list ? mounts->first : NULL; mount; mount = mount->next)
+		if (!target || strcmp(mount->mountpoint, target) == 0 ||
+		    strcmp(mount->mountpoint, resolved) == 0 ||
+		    strcmp(mount->branch, target) == 0)
+			list[(*out_count)++] = mount;
+	mutex_unlock(&mounts->lock);
+	return list;
+}
+
+static int revoke_handles(struct mount *mount, bool dry_run, json_t *done,
+			  struct failure *failure)
+{
+	unsigned handles = mount_writers(mount) + mount_readers(mount);
+	int rc = 0;
+
+	if (!dry_run) {
+		mount_hold_writers(mount);
+		rc = flush(&mount, 1, failure);
+		if (rc == 0) {
+			mount->front->begin_move(mount, true);
+			mount->front->end_move(mount);
+		}
+		mount_resume_writers(mount);
+	}
+	if (rc == 0 &&
+	    json_array_append_new(done, json_pack("{s:s, s:i}", "mountpoint",
+						  mount->mountpoint, "handles",
+						  (int)handles)) < 0)
+		rc = failure_errno(failure, -ENOMEM, NULL, "can't answer");
+	return rc;
+}
+
+int mounts_revoke(struct mounts *mounts, const char *target, bool dry_run,
+		  json_t *done, struct failure *failure)
+{
+	AUTO_FREE struct mount **list = NULL;
+	size_t count, i;
+	int rc = 0;
+
+	mounts_claim(mounts);
+	list = find_meant(mounts, target, &count);
+	if (count == 0)
+		rc = failure_set(failure, FAILURE_NOT_FOUND, target,
+				 "is not mounted");
+	for (i = 0; i < count && rc == 0; i++)
+		rc = revoke_handles(list[i], dry_run, done, failure);
+	mounts_unuse(mounts);
+	mounts_unclaim(mounts);
+	return rc;
+}
+
 void mounts_grown(struct mounts *mounts, const char *branch)
 {
 	size_t count, i;

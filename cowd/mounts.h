@@ -55,6 +55,14 @@ NODISCARD int mounts_check_move(struct mounts *mounts, const char *branch,
 /* Everybody sees the branch's state as it is now: what is open for reading and
  * mapped, too. */
 void mounts_end_move(struct mounts *mounts, const char *branch);
+/*
+ * What is open on the mounts of target (a mountpoint or a branch; NULL: all)
+ * answers with errors from now on; what was written before is in the store.
+ * Appends {"mountpoint", "handles"} for each. dry_run: only that.
+ */
+NODISCARD int mounts_revoke(struct mounts *mounts, const char *target,
+			    bool dry_run, json_t *done,
+			    struct failure *failure);
 /* The kernel learns that the image became larger; writers go on. */
 void mounts_grown(struct mounts *mounts, const char *branch);
 /* A renamed branch keeps its mounts. */

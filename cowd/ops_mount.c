@@ -65,6 +65,22 @@ static int do_umount(struct call *call)
 	return rc < 0 ? rc : call_put(call, "mounts_left", json_size(count));
 }
 
+static int do_revoke(struct call *call)
+{
+	json_t *revoked = json_array();
+	int rc = need_daemon(call);
+
+	if (rc == 0)
+		rc = mounts_revoke(call->mounts, call_text(call, "target"),
+				   call->dry_run, revoked, call->failure);
+	if (rc < 0) {
+		json_decref(revoked);
+		return rc;
+	}
+	rc = call_put(call, "mounts", revoked);
+	return rc < 0 ? rc : call_put_dry_run(call);
+}
+
 static int mounts(struct call *call)
 {
 	return call_put(call, "mounts",
@@ -75,6 +91,7 @@ static int mounts(struct call *call)
 const struct method methods_mount[] = {
 	{ "mount", "branch:s snapshot:s mountpoint:S options:s", do_mount },
 	{ "umount", "target:S lazy:b", do_umount },
+	{ "revoke", "target:s", do_revoke },
 	{ "mounts", "", mounts },
 	{ .name = NULL },
 };

@@ -181,6 +181,9 @@ void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 					       (uint64_t)length);
 		if (rc == 0)
 			front_touch(use.mount, use.node);
+		/* The request has no flag for it. */
+		if (rc == 0 && fuse_req_ctx(req)->uid != 0)
+			rc = kill_privileges(&use);
 		end(&use);
 	}
 	fuse_reply_err(req, front_data_errno(rc));

@@ -77,6 +77,8 @@ valid help help
 valid help help mount
 valid help mount --help
 valid help snapshot --help
+dry revoke revoke m
+valid revoke revoke m
 dry umount umount m
 
 say "no command was left out"
