@@ -34,7 +34,11 @@ esac
 
 if [ "$verb" = plan ]; then
 	case $action in
-	remount | rollback | undo) echo close ;;
+	remount | undo) echo close ;;
+	rollback)
+		echo "save undo-$nr"
+		echo close
+		;;
 	kill) echo close sync ;;
 	esac
 	exit 0
@@ -62,7 +66,6 @@ snapshot)
 	;;
 look) echo "compare $chosen $M/.snapshots/$chosen" ;;
 rollback)
-	echo "save undo-$nr"
 	"$COWD" rollback -q --live "$STORE@$chosen"
 	echo "undo undo-$nr" >>"$memory"
 	echo "restore $chosen"

@@ -2,8 +2,9 @@
  * What happens between the operations of tree_model: a command from outside
  * changes subject as a whole, and says what that means for reference.
  *
- *   HOOK plan NR   prints what has to be done before: "close" (all that is
- *                  open in subject), "sync" (write everything back)
+ *   HOOK plan NR   prints what has to be done before: "save NAME" (a line
+ *                  of its own), "close" (all that is open in subject), "sync"
+ *                  (write everything back)
  *   HOOK act NR    does it, and prints in order:
  *                  "save NAME"          keep a copy of reference
  *                  "restore NAME"       put that copy in its place
@@ -163,6 +164,18 @@ static bool obey_all(struct world *world, char *says)
 	return true;
 }
 
+/* What is kept of subject as it is now: the act may change it. */
+static bool save_before(struct world *world, const char *says)
+{
+	const char *save = strstr(says, "save ");
+	char line[SAYS_MOST];
+
+	if (!save)
+		return true;
+	snprintf(line, sizeof(line), "%.*s\n", (int)strcspn(save, "\n"), save);
+	return obey_all(world, line);
+}
+
 bool hook_run(struct world *world)
 {
 	char says[SAYS_MOST];
@@ -174,7 +187,7 @@ bool hook_run(struct world *world)
 		printf("syncfs: %m\n");
 		return false;
 	}
-	if (chdir("/"))
+	if (!save_before(world, says) || chdir("/"))
 		return false;
 	if (strstr(says, "close")) {
 		handles_close(world);
