@@ -61,6 +61,10 @@ bool inodes_compare(const char *root, const char *file)
 			continue;
 		if (lstat(path, &st))
 			st.st_ino = 0;
+		/* Below .snapshots they have more bits: in one mount no two
+		 * states of a file may be one to those who compare numbers. */
+		if (strstr(root, "/.snapshots/"))
+			st.st_ino &= (UINT64_C(1) << 48) - 1;
 		if (st.st_ino != inode && differences++ < SAID_MOST)
 			printf("differs: %s: inode %" PRIu64 ", was %" PRIu64
 			       "\n",
