@@ -33,7 +33,8 @@ struct tree_node {
 	struct file *file; /* while it is open */
 	atomic_int stored; /* enum stored */
 	bool has_origin;   /* its ORIGIN item is there; names_lock */
-	bool orphan;	   /* no name, but an item; names_lock */
+	/* No name, but an item; changes with names_lock held exclusively. */
+	atomic_bool orphan;
 	struct inode_item *remembered; /* it is deleted: what it was */
 	UT_hash_handle hh;
 };
@@ -154,8 +155,9 @@ void new_item(const struct change *change, const struct inode_item *directory,
 /* One link of the inode less; without links it goes, now or when nobody
  * uses it any more. Between change_begin and change_commit. */
 void change_unlink(struct change *change, struct touched *touched);
-/* Deletes what has no name and is not used any more. */
-void node_delete_orphan(struct tree_node *node);
+/* Deletes what has no name, if nobody but the owner of so many references
+ * uses it. */
+void node_delete_orphan(struct tree_node *node, uint64_t count);
 NODISCARD int tree_delete_orphans(struct tree *tree);
 /* Whiteouts in a directory that is gone hide nothing. names_lock is held. */
 void node_forget_names(struct tree_node *node);

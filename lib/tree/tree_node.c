@@ -248,17 +248,14 @@ static bool drop_references(struct tree_node *node, uint64_t count,
 
 void tree_node_put(struct tree_node *node, uint64_t count)
 {
-	bool orphan;
+	bool last = false, orphan = true;
 
-	if (drop_references(node, count, &orphan)) {
-		node_free(node);
-		return;
+	while (orphan) {
+		last = drop_references(node, count, &orphan);
+		if (orphan)
+			node_delete_orphan(node, count);
 	}
-	if (!orphan)
-		return;
-	/* Nobody can find it any more: no new reference comes. */
-	node_delete_orphan(node);
-	if (drop_references(node, count, &orphan))
+	if (last)
 		node_free(node);
 }
 

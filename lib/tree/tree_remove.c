@@ -46,16 +46,29 @@ static int delete_orphan(struct change *change, struct tree_node *node)
 	return change_commit(change);
 }
 
-void node_delete_orphan(struct tree_node *node)
+/* Who comes by a handle can still find it. */
+static bool is_last(struct tree_node *node, uint64_t count)
+{
+	bool last;
+
+	mutex_lock(&node->tree->nodes_lock);
+	last = node->orphan && node->references == count;
+	mutex_unlock(&node->tree->nodes_lock);
+	return last;
+}
+
+void node_delete_orphan(struct tree_node *node, uint64_t count)
 {
 	struct tree *tree = node->tree;
 	struct change change;
 
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
-	/* If it can't be done now it is when the head is opened again. */
-	(void)!delete_orphan(&change, node);
-	node->orphan = false;
+	if (is_last(node, count)) {
+		/* What can't be done now is when the head is opened again. */
+		(void)!delete_orphan(&change, node);
+		node->orphan = false;
+	}
 	pthread_rwlock_unlock(&tree->names_lock);
 	change_fini(&change);
 }
