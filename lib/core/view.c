@@ -60,6 +60,7 @@ void view_free_locked(struct store *store, struct view *view)
 		free(file);
 	}
 	view_fini_stripes(view);
+	layers_put(view->layers);
 	line_path_put(view->path);
 	free(view);
 }
