@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,14 @@
 static bool data_is_whole(void)
 {
 	return kit_is("file") && stat_of("file").st_mtim.tv_sec == KIT_TIME;
+}
+
+static bool is_fuse(const char *path)
+{
+	enum { MAGIC = 0x65735546 };
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && fs.f_type == MAGIC;
 }
 
 static int change_mode(void)
@@ -172,6 +181,10 @@ static int times_follow(void)
 	TRY(rename("third", "full/third"));
 	CHECK(is_later("file", last));
 	CHECK(stat_of("file").st_mtim.tv_sec == KIT_TIME);
+	/* With a writeback cache the kernel keeps the times of a FUSE file by
+	 * itself, and does not move them if the size stays what it was. */
+	if (is_fuse("."))
+		return 0;
 	last = stat_of("file").st_ctim;
 	usleep(20000);
 	TRY(truncate("file", KIT_BYTES));
