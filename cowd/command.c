@@ -12,8 +12,7 @@
 
 static const struct option_spec create_options[] = {
 	{ OPTION_BASE, 0, "base", "PATH",
-	  "image, block device or directory below, never written to; several "
-	  "directories are merged, topmost first, each as DIR or NAME=DIR" },
+	  "image, device or directory below; directories: topmost first" },
 	{ OPTION_SIZE, 0, "size", "SIZE",
 	  "size of the image (default: the base's)" },
 	{ OPTION_BRANCH, 0, "branch", "NAME",
@@ -33,7 +32,7 @@ static const struct option_spec mount_options[] = {
 	{ OPTION_DEBUG, 'd', "debug", NULL,
 	  "as -f, and tell each request of the kernel" },
 	{ OPTION_BASE, 0, "base", "PATH",
-	  "where the base is now, if it was moved; of several layers NAME=DIR" },
+	  "where the base is now, if it was moved; a layer: NAME=DIR" },
 	END
 };
 
