@@ -200,7 +200,9 @@ static int set_attr(struct mount *mount, struct front_node *node,
 		mask |= TREE_SET_MTIME;
 		attr.mtime_ns = stat_time_now_ns();
 	}
-	if (wire_kills() && !(mask & TREE_SET_MODE))
+	/* Of a chown to nobody else nothing else arrives. */
+	if ((wire_kills() && !(mask & TREE_SET_MODE)) ||
+	    (mask & ~(unsigned)TREE_SET_CTIME) == 0)
 		mask |= front_kill_mode(node->node, &attr);
 	rc = tree_set_attr(node->node, mask, &attr, out_attr);
 	if (rc == 0 && (to_set & FUSE_SET_ATTR_MODE))
