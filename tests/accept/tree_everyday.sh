@@ -8,7 +8,9 @@
 need_trees
 need python3 git rsync sqlite3
 free_gib 12
-MIRROR=${ACCEPT_MIRROR:-}
+# Where this machine gets its own packages from.
+MIRROR=${ACCEPT_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' |
+	grep -v security | head -n 1)}
 SOURCE=${ACCEPT_SOURCE:-zstd} # a source package: 100k lines, plain make
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
