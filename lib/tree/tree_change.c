@@ -229,19 +229,29 @@ static void put_touched(struct change *change, const struct touched *touched)
 		put_orphan(change, touched->node->inode, false);
 }
 
+enum { XATTRS_AT_ONCE = 200 };
+
+struct drop {
+	struct view_edit *edit;
+	unsigned count;
+};
+
 static int drop_xattr(void *context, const struct item_key *key,
 		      const void *payload, size_t payload_bytes)
 {
+	struct drop *drop = context;
+
 	(void)payload;
 	(void)payload_bytes;
-	view_edit_put(context, key, NULL, 0);
-	return 0;
+	view_edit_put(drop->edit, key, NULL, 0);
+	return ++drop->count < XATTRS_AT_ONCE ? 0 : -EAGAIN;
 }
 
-static int put_removed(struct change *change, const struct touched *touched)
+static int put_removed(struct change *change, struct touched *touched)
 {
 	const struct tree_node *node = touched->node;
 	struct item_key key = { .inode = node->inode, .type = ITEM_TYPE_INODE };
+	struct drop drop = { &change->edit, 0 };
 	int rc = 0;
 
 	if (node->orphan)
@@ -250,13 +260,13 @@ static int put_removed(struct change *change, const struct touched *touched)
 		return 0; /* its names were all that could be known of it */
 	if (touched->item.flags & INODE_FLAG_XATTRS)
 		rc = view_items_scan(change->tree->view, node->inode,
-				     ITEM_TYPE_XATTR, drop_xattr,
-				     &change->edit);
+				     ITEM_TYPE_XATTR, drop_xattr, &drop);
+	touched->xattr_count = drop.count;
 	view_edit_put(&change->edit, &key, NULL, 0);
 	key.type = ITEM_TYPE_TARGET;
 	if (S_ISLNK(touched->item.mode) && node->inode < INODE_NEW_END)
 		view_edit_put(&change->edit, &key, NULL, 0);
-	return rc;
+	return rc == -EAGAIN ? 0 : rc;
 }
 
 /* The nodes as they are from now on. */
@@ -277,6 +287,8 @@ static void committed(struct touched *touched)
 	touched->item.nlink = 0;
 	if (node->remembered)
 		*node->remembered = touched->item;
+	if (touched->xattr_count == XATTRS_AT_ONCE) /* there may be more */
+		node_forget_xattrs(node);
 }
 
 int change_commit(struct change *change)

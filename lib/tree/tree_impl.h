@@ -108,6 +108,7 @@ struct touched {
 	struct inode_item item; /* to be changed between begin and commit */
 	bool put;		/* it was: save it */
 	bool remove;		/* the inode goes */
+	unsigned xattr_count;	/* that go with it, in the same batch */
 	bool orphan;		/* it loses its last name, but is used */
 	struct origin_note *origins; /* facts to be noted with it */
 };
@@ -161,5 +162,7 @@ void node_delete_orphan(struct tree_node *node, uint64_t count);
 NODISCARD int tree_delete_orphans(struct tree *tree);
 /* Whiteouts in a directory that is gone hide nothing. names_lock is held. */
 void node_forget_names(struct tree_node *node);
+/* Nor do xattrs tell of what is gone. */
+void node_forget_xattrs(struct tree_node *node);
 /* -ENOTEMPTY. names_lock is held. */
 NODISCARD int node_check_empty(struct tree_node *node);

@@ -170,25 +170,34 @@ static int forget_name(void *context, const struct item_key *key,
 	return ++names->count < NAMES_AT_ONCE ? 0 : -EAGAIN;
 }
 
-void node_forget_names(struct tree_node *node)
+static void forget(struct tree_node *node, enum item_type type)
 {
 	int rc = -EAGAIN;
 
-	if (node->kind != S_IFDIR >> MODE_KIND_SHIFT || !node->base)
-		return;
 	while (rc == -EAGAIN) {
 		struct view_edit edit;
 		struct names names = { &edit, 0 };
 
 		if (view_edit_begin(node->tree->view, &edit) < 0)
 			return;
-		rc = view_items_scan(node->tree->view, node->inode,
-				     ITEM_TYPE_DIRENT, forget_name, &names);
+		rc = view_items_scan(node->tree->view, node->inode, type,
+				     forget_name, &names);
 		if (names.count == 0)
 			view_edit_abort(&edit);
 		else if (view_edit_commit(&edit) < 0)
 			return;
 	}
+}
+
+void node_forget_names(struct tree_node *node)
+{
+	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT && node->base)
+		forget(node, ITEM_TYPE_DIRENT);
+}
+
+void node_forget_xattrs(struct tree_node *node)
+{
+	forget(node, ITEM_TYPE_XATTR);
 }
 
 static int remove_found(struct change *change, struct tree_node *parent,

@@ -85,6 +85,7 @@ static inline void world_reopen(struct tree_world *world)
 
 static inline void world_crash(struct tree_world *world)
 {
+	tree_abandon(world->tree);
 	store_abandon(world->store);
 	world_open(world);
 }
@@ -172,7 +173,7 @@ static inline struct tree_node *world_find(struct tree_world *world,
 {
 	struct tree_node *node = tree_node_get(tree_root(world->tree)), *next;
 	struct tree_attr attr;
-	char copy[256], *part, *rest = copy;
+	char copy[512], *part, *rest = copy;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while ((part = strtok_r(rest, "/", &rest))) {
