@@ -267,10 +267,13 @@ static int diff_pages(struct cli *cli, const struct target *target,
 
 	do {
 		rc = call_method(cli, target, "diff", json_copy(params), &page);
-		if (rc == 0)
-			rc = check_page(cli, target, page);
 		if (rc < 0)
 			break;
+		rc = check_page(cli, target, page);
+		if (rc < 0) {
+			json_decref(page);
+			break;
+		}
 		add_summary(sum, json_object_get(page, "summary"));
 		print_page(cli, page, !all);
 		if (cli_is_json(cli) && all)
