@@ -197,8 +197,15 @@ static int check_options(struct mount *mount, const struct store_status *status,
 	struct mount_options *options = &mount->options;
 
 	options->read_only |= mount->snapshot_id != 0;
-	if (mount->front == &tree_front)
+	if (mount->front == &tree_front) {
+		if (options->rellinks)
+			mount_options_warn(options, "rellinks",
+					   "symlinks are shown as they are");
+		if (options->from_code[0] || options->to_code[0])
+			mount_options_warn(options, "iconv",
+					   "names are bytes, and stay so");
 		return check_blkdev(mount, status, failure);
+	}
 	if (options->subdir[0])
 		mount_options_warn(options, "subdir",
 				   "an image has no directories");

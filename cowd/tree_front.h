@@ -32,6 +32,7 @@ struct front_slot {
 	uint16_t nr;
 	uint64_t generation;  /* never the same for two slots of a number */
 	uint32_t snapshot_id; /* 0: the head, or a head that was */
+	uint64_t root_inode;  /* of a head: what is shown as the root */
 	struct tree *tree;    /* NULL: revoked */
 	uint64_t node_count;
 	struct front_slot *next;
@@ -105,6 +106,9 @@ static inline int front_data_errno(int rc)
 /* tree_slot.c */
 NODISCARD int front_open(struct mount *mount, struct failure *failure);
 void front_close(struct mount *mount);
+/* What of the tree is shown as the root (subdir=), with a reference. */
+NODISCARD int front_root(struct mount *mount, struct tree *tree,
+			 struct tree_node **out_node);
 /* A snapshot's, opened when it is not there; *out_root has a look-up more. */
 NODISCARD int front_snapshot(struct mount *mount, uint32_t snapshot_id,
 			     struct front_node **out_root);

@@ -133,9 +133,13 @@ static struct tree_listing *names_of_root(struct mount *mount)
 {
 	struct tree *tree = mount->tree->head->tree;
 	struct tree_listing *listing = NULL;
+	struct tree_node *root;
 
-	if (tree && tree_list(tree_root(tree), &listing) < 0)
+	if (!tree || front_root(mount, tree, &root) < 0)
+		return NULL;
+	if (tree_list(root, &listing) < 0)
 		listing = NULL;
+	tree_node_put(root, 1);
 	return listing;
 }
 

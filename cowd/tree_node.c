@@ -31,7 +31,7 @@ static struct front_node *find(struct front *front, fuse_ino_t id)
 static fuse_ino_t id_of(const struct front *front,
 			const struct front_slot *slot, uint64_t inode)
 {
-	return slot == front->head && inode == ROOT_INODE ?
+	return slot == front->head && inode == slot->root_inode ?
 		       FUSE_ROOT_ID :
 		       (fuse_ino_t)slot->nr << FRONT_SLOT_SHIFT | inode;
 }
@@ -217,7 +217,10 @@ static void lookup_number(fuse_req_t req, fuse_ino_t id)
 		slot = mount->tree->head;
 	mutex_unlock(&mount->lock);
 	if (slot && slot->tree)
-		rc = tree_node_find(slot->tree, id & FRONT_INODE_MASK, &node);
+		rc = tree_node_find(slot->tree,
+				    id == FUSE_ROOT_ID ? slot->root_inode :
+							 id & FRONT_INODE_MASK,
+				    &node);
 	if (rc == 0) {
 		rc = tree_get_attr(node, &attr);
 		if (rc < 0)
@@ -318,7 +321,8 @@ void front_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 			lookup_snapshot(req, name);
 		return;
 	}
-	if (strcmp(name, ".") == 0) {
+	if (strcmp(name, ".") == 0 ||
+	    (parent == FUSE_ROOT_ID && strcmp(name, "..") == 0)) {
 		lookup_number(req, parent);
 		return;
 	}

@@ -97,6 +97,35 @@ static int open_head(struct mount *mount, struct tree **out_tree,
 	return rc < 0 ? rc : tree_open(view, out_tree, failure);
 }
 
+int front_root(struct mount *mount, struct tree *tree,
+	       struct tree_node **out_node)
+{
+	AUTO_FREE char *path = strdup(mount->options.subdir);
+	struct tree_node *node = tree_node_get(tree_root(tree)), *below;
+	char *rest = path, *name;
+	struct tree_attr attr;
+	int rc = path ? tree_get_attr(node, &attr) : -ENOMEM;
+
+	while (rc == 0 && (name = strsep(&rest, "/")) != NULL) {
+		if (!*name)
+			continue;
+		rc = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ?
+			     -EINVAL :
+			     tree_lookup(node, name, &below, &attr);
+		if (rc == 0) {
+			tree_node_put(node, 1);
+			node = below;
+		}
+	}
+	if (rc == 0 && !S_ISDIR(attr.mode))
+		rc = -ENOTDIR;
+	if (rc < 0)
+		tree_node_put(node, 1);
+	else
+		*out_node = node;
+	return rc;
+}
+
 static struct front_node *find_root(struct front *front)
 {
 	fuse_ino_t id = FUSE_ROOT_ID;
@@ -113,7 +142,11 @@ int front_open(struct mount *mount, struct failure *failure)
 	struct tree *tree = NULL;
 	int rc = front && root ? open_head(mount, &tree, failure) : -ENOMEM;
 
+	if (rc == 0)
+		rc = front_root(mount, tree, &root->node);
 	if (rc < 0) {
+		if (tree)
+			tree_close(tree);
 		free(front);
 		free(root);
 		return failure_errno(failure, rc, mount->mountpoint,
@@ -125,8 +158,9 @@ int front_open(struct mount *mount, struct failure *failure)
 	front->head = new_slot(mount, tree, 0);
 	root->id = FUSE_ROOT_ID;
 	root->slot = front->head;
-	root->node = tree_node_get(tree_root(tree));
 	root->lookups = 1; /* for ever */
+	if (front->head)
+		front->head->root_inode = tree_node_inode(root->node);
 	if (front->head) {
 		front->head->node_count++;
 		HASH_ADD(hh, front->nodes, id, sizeof(root->id), root);
@@ -205,20 +239,28 @@ int front_renew_head(struct mount *mount, struct view *view)
 	struct front_node *root = find_root(front);
 	struct front_slot *slot, *old = front->head;
 	struct tree *tree = NULL;
+	struct tree_node *node;
 	int rc = tree_open(view, &tree, NULL);
 
 	if (rc < 0)
 		return rc;
+	rc = front_root(mount, tree, &node);
+	if (rc < 0) {
+		tree_close(tree);
+		return rc;
+	}
 	mutex_lock(&mount->lock);
 	slot = new_slot(mount, tree, 0);
 	if (slot) {
 		front->head = slot;
 		slot->node_count++;
+		slot->root_inode = tree_node_inode(node);
 		root->slot = slot;
-		root->node = tree_node_get(tree_root(tree));
+		root->node = node;
 	}
 	mutex_unlock(&mount->lock);
 	if (!slot) {
+		tree_node_put(node, 1);
 		tree_close(tree);
 		return -ENOMEM;
 	}
@@ -262,6 +304,7 @@ int front_snapshot(struct mount *mount, uint32_t snapshot_id,
 		   struct front_node **out_root)
 {
 	struct front_slot *slot;
+	struct tree_node *node;
 	int rc = 0;
 
 	mutex_lock(&mount->lock);
@@ -273,8 +316,9 @@ int front_snapshot(struct mount *mount, uint32_t snapshot_id,
 	mutex_unlock(&mount->lock);
 	if (rc < 0)
 		return rc;
-	rc = front_know(mount, slot, tree_node_get(tree_root(slot->tree)),
-			out_root);
+	rc = front_root(mount, slot->tree, &node);
+	if (rc == 0)
+		rc = front_know(mount, slot, node, out_root);
 	front_slot_put_node(mount, slot);
 	return rc;
 }
