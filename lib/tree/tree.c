@@ -34,7 +34,7 @@ static int open_root(struct tree *tree)
 static void tree_free(struct tree *tree)
 {
 	if (tree->root)
-		tree_node_put(tree->root, 1);
+		tree_node_put(tree->root, tree->root->references);
 	lone_layers_free(tree);
 	layers_put(tree->layers);
 	pthread_rwlock_destroy(&tree->names_lock);
