@@ -132,10 +132,81 @@ static int compare_xattrs(const struct diff_object *from,
 
 /* --- data --- */
 
+/* Both files, open, of the same size. */
+struct content {
+	struct file *from, *to;
+	uint64_t size_bytes;
+	uint8_t *buffer; /* two of COMPARE_BYTES */
+};
+
+enum { COMPARE_BYTES = 1 << 20 };
+
+/* 1: the bytes of the range are the same. */
+static int same_range(struct content *content, uint64_t at, uint64_t end)
+{
+	uint8_t *a = content->buffer, *b = content->buffer + COMPARE_BYTES;
+	size_t a_bytes, b_bytes;
+	int rc = 1;
+
+	if (end > content->size_bytes)
+		end = content->size_bytes;
+	for (; rc == 1 && at < end; at += COMPARE_BYTES) {
+		size_t len_bytes = end - at < COMPARE_BYTES ?
+					   (size_t)(end - at) :
+					   COMPARE_BYTES;
+
+		rc = file_read(content->from, at, a, len_bytes, &a_bytes);
+		if (rc == 0)
+			rc = file_read(content->to, at, b, len_bytes, &b_bytes);
+		if (rc == 0)
+			rc = a_bytes == b_bytes && memcmp(a, b, a_bytes) == 0;
+	}
+	return rc;
+}
+
+static int open_content(const struct diff_object *from,
+			const struct diff_object *to, struct content *content)
+{
+	int rc = tree_file_open(from->node, false, &content->from);
+
+	if (rc < 0)
+		return rc;
+	rc = tree_file_open(to->node, false, &content->to);
+	if (rc < 0)
+		tree_file_close(from->node);
+	content->size_bytes = to->item.size_bytes;
+	return rc;
+}
+
+/* Stored anew is not changed: until the first byte that differs. windows:
+ * NULL: all of them. 1: they are the same. What can't be read differs. */
+static int same_content(const struct diff_object *from,
+			const struct diff_object *to,
+			const struct diff_windows *windows)
+{
+	AUTO_FREE uint8_t *buffer = malloc(2 * COMPARE_BYTES);
+	struct content content = { .buffer = buffer };
+	size_t i;
+	int same = 1;
+
+	if (!buffer)
+		return -ENOMEM;
+	if (open_content(from, to, &content) < 0)
+		return 0;
+	if (!windows)
+		same = same_range(&content, 0, content.size_bytes);
+	for (i = 0; windows && same == 1 && i < windows->count; i++)
+		same = same_range(&content, windows->numbers[i] * WINDOW_BYTES,
+				  (windows->numbers[i] + 1) * WINDOW_BYTES);
+	tree_file_close(from->node);
+	tree_file_close(to->node);
+	return same == 1;
+}
+
 static int compare_windows(const struct diff_object *from,
 			   const struct diff_object *to,
-			   const struct diff_windows *windows,
-			   unsigned *changes, uint64_t *stored_bytes)
+			   const struct diff_windows *windows, bool *out_differ,
+			   uint64_t *stored_bytes)
 {
 	struct window_difference difference;
 	size_t i;
@@ -147,8 +218,7 @@ static int compare_windows(const struct diff_object *from,
 					 windows->numbers[i], &difference);
 		if (rc < 0)
 			break;
-		if (difference.changed_blocks > 0)
-			*changes |= TREE_DIFF_DATA;
+		*out_differ |= difference.changed_blocks > 0;
 		*stored_bytes +=
 			(uint64_t)difference.stored_blocks * BLOCK_BYTES;
 	}
@@ -173,17 +243,26 @@ static int compare_files(const struct diff_object *from,
 			 const struct diff_windows *windows, unsigned *changes,
 			 uint64_t *stored_bytes)
 {
-	bool empty = from->item.size_bytes == 0 && to->item.size_bytes == 0;
+	bool differ = false;
+	int rc = 0;
 
-	if (from->node->inode != to->node->inode) {
+	if (from->node->inode != to->node->inode ||
+	    from->item.base_visible_bytes != to->item.base_visible_bytes) {
+		differ = true;
 		*stored_bytes = to->item.data_blocks * BLOCK_BYTES;
-		*changes |= empty ? 0 : TREE_DIFF_DATA;
-		return 0;
+		windows = NULL;
+	} else {
+		rc = compare_windows(from, to, windows, &differ, stored_bytes);
 	}
-	if (from->item.size_bytes != to->item.size_bytes ||
-	    from->item.base_visible_bytes != to->item.base_visible_bytes)
+	if (rc < 0)
+		return rc;
+	if (from->item.size_bytes != to->item.size_bytes)
 		*changes |= TREE_DIFF_DATA;
-	return compare_windows(from, to, windows, changes, stored_bytes);
+	else if (differ)
+		rc = same_content(from, to, windows);
+	if (rc == 0 && differ)
+		*changes |= TREE_DIFF_DATA;
+	return rc < 0 ? rc : 0;
 }
 
 int objects_compare(const struct diff_object *from,
