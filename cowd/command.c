@@ -128,6 +128,12 @@ static const struct option_spec layer_add_options[] = {
 	END
 };
 
+static const struct option_spec restore_options[] = {
+	{ OPTION_LIVE, 0, "live", NULL,
+	  "even if files are open for writing; their handles then fail" },
+	END
+};
+
 static const struct option_spec export_options[] = {
 	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" }, END
 };
@@ -223,6 +229,9 @@ static const struct command commands[] = {
 	{ "diff", "base|" TARGET "[@SNAPSHOT] [TARGET] [-- PATH...]",
 	  "paths or extents that differ between two states", 0, ANY_NUMBER,
 	  diff_options, cmd_diff },
+	{ "restore", SNAPSHOT " " TARGET " -- PATH...",
+	  "bring paths of a snapshot back", 0, ANY_NUMBER, restore_options,
+	  cmd_restore },
 	{ "which", "PATH...|" TARGET "[@SNAPSHOT] -- PATH...",
 	  "the layer that serves a path, or the store's delta", 0, ANY_NUMBER,
 	  NULL, cmd_which },

@@ -19,7 +19,7 @@ state() { cowd log -N 1000 --json s.cowd 2>/dev/null || true; }
 dry() {
 	local schema=$1 before after && shift
 	before=$(state)
-	valid "$schema" "$@" -n
+	valid "$schema" -n "$@"
 	[ "$(json 'd["dry_run"]' <out)" = True ] || fail "$* -n: $(cat out)"
 	after=$(state)
 	[ "$before" = "$after" ] || fail "$* -n changed something"
@@ -60,6 +60,8 @@ dry layer-remove layer remove t.cowd d
 valid status status t.cowd
 valid diff diff base t.cowd
 valid which which t.cowd -- /
+cowd snapshot create -q t.cowd@one
+dry restore restore t.cowd@one -- /
 valid diff diff s.cowd@aa
 valid diff diff --stat base s.cowd
 dry export export s.cowd@aa out.img
