@@ -162,6 +162,26 @@ static void forget_listing(struct mount *mount, struct front_node *parent,
 	}
 }
 
+/* The whiteout that a rename leaves is a new object like others: it gets the
+ * directory's default list. */
+static int give_acl_to_whiteout(struct front_node *parent, const char *name)
+{
+	struct front_inherited inherited = { 0 };
+	struct tree_node *node;
+	struct tree_attr attr;
+	int rc = front_acl_inherit(parent->node, S_IFCHR, 0, &inherited);
+
+	if (rc == 0 && inherited.access) {
+		rc = tree_lookup(parent->node, name, &node, &attr);
+		if (rc == 0) {
+			rc = front_acl_give(node, &inherited);
+			tree_node_put(node, 1);
+		}
+	}
+	free(inherited.access);
+	return rc;
+}
+
 void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		  fuse_ino_t new_parent, const char *new_name, unsigned flags)
 {
@@ -184,6 +204,8 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return;
 	}
 	rc = tree_rename(from->node, name, to->node, new_name, flags, &caller);
+	if (rc == 0 && (flags & RENAME_WHITEOUT))
+		rc = give_acl_to_whiteout(from, name);
 	if (rc == 0 && from != to) {
 		forget_listing(mount, to, new_name);
 		if (flags & RENAME_EXCHANGE)
