@@ -13,7 +13,7 @@ need_trees() {
 	need_fuse
 	need_root
 	case ${0##*/} in
-	tree_layers.sh | tree_model.sh)
+	tree_full_store.sh | tree_layers.sh | tree_model.sh)
 		[ -n "${TREE_ALL:-}${TREE_PLAIN:-}" ] ||
 			skip "set TREE_ALL=1 to see what differs"
 		;;
