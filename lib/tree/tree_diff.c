@@ -63,12 +63,14 @@ static int add_candidate(struct differ *differ, uint64_t directory,
 
 static int add_number(struct numbers *numbers, uint64_t inode, uint64_t window)
 {
-	struct inode_window *last = numbers->list + numbers->count - 1;
+	const struct inode_window *last;
 	int rc;
 
-	if (numbers->count > 0 && last->inode == inode &&
-	    last->window == window)
-		return 0;
+	if (numbers->count > 0) {
+		last = &numbers->list[numbers->count - 1];
+		if (last->inode == inode && last->window == window)
+			return 0;
+	}
 	rc = differ_grow(&numbers->list, numbers->count, &numbers->capacity,
 			 sizeof(*numbers->list));
 	if (rc == 0)
