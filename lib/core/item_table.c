@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_keys(const uint8_t *a, size_t a_bytes, const uint8_t *b,
-			size_t b_bytes)
-{
-	size_t both = a_bytes < b_bytes ? a_bytes : b_bytes;
-	int order = memcmp(a, b, both);
-
-	if (order)
-		return order;
-	return a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
-}
-
 static int compare_versions(struct item_version a, struct item_version b)
 {
 	if (a.line != b.line)
@@ -28,8 +17,8 @@ static int compare_versions(struct item_version a, struct item_version b)
 
 static int compare(const struct item *a, const struct item *b)
 {
-	int order =
-		compare_keys(a->bytes, a->key_bytes, b->bytes, b->key_bytes);
+	int order = item_key_compare(a->bytes, a->key_bytes, b->bytes,
+				     b->key_bytes);
 
 	return order ? order : compare_versions(a->version, b->version);
 }

@@ -31,17 +31,6 @@ struct scan {
 	uint8_t arena[SCAN_BYTES];
 };
 
-static int compare_keys(const uint8_t *a, size_t a_bytes, const uint8_t *b,
-			size_t b_bytes)
-{
-	size_t both = a_bytes < b_bytes ? a_bytes : b_bytes;
-	int order = memcmp(a, b, both);
-
-	if (order)
-		return order;
-	return a_bytes < b_bytes ? -1 : a_bytes > b_bytes;
-}
-
 /* From here on the index is read anew. */
 static void restart_saved(struct scan *scan)
 {
@@ -69,8 +58,8 @@ static int peek_saved(struct scan *scan, const struct item_found **out_row)
 				&scan->found[scan->next_saved];
 
 			if (scan->begun &&
-			    compare_keys(row->key, row->key_bytes, scan->at,
-					 scan->at_bytes) <= 0)
+			    item_key_compare(row->key, row->key_bytes, scan->at,
+					     scan->at_bytes) <= 0)
 				continue;
 			*out_row = row;
 			return 0;
@@ -109,7 +98,8 @@ static const struct item *first_of(const struct item *a, const struct item *b)
 
 	if (!a || !b)
 		return a ? a : b;
-	order = compare_keys(a->bytes, a->key_bytes, b->bytes, b->key_bytes);
+	order = item_key_compare(a->bytes, a->key_bytes, b->bytes,
+				 b->key_bytes);
 	if (order)
 		return order < 0 ? a : b;
 	return item_version_newer(b->version, a->version) ? b : a;
@@ -133,8 +123,8 @@ static int take_unsaved(struct scan *scan, const struct item_found *row,
 	if (!item)
 		return 0;
 	if (row) {
-		int order = compare_keys(item->bytes, item->key_bytes, row->key,
-					 row->key_bytes);
+		int order = item_key_compare(item->bytes, item->key_bytes,
+					     row->key, row->key_bytes);
 
 		if (order > 0 ||
 		    (order == 0 &&
