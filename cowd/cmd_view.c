@@ -100,6 +100,7 @@ int cmd_tree(struct cli *cli)
 	json_decref(result);
 	return rc;
 }
+
 int cmd_export(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
@@ -133,6 +134,8 @@ int cmd_export(struct cli *cli)
 		   sizeof(size));
 	table_size(cli, json_number_at(result, "written_bytes"), written,
 		   sizeof(written));
+	if (json_is_null(json_object_get(result, "size_bytes")))
+		snprintf(size, sizeof(size), "tree");
 	if (!cli_print_json(cli, result)) {
 		cli_say(cli, "%s %s to %s (%s%s%s)\n", target.text,
 			option_given(cli, OPTION_DRY_RUN) ?

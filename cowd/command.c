@@ -135,7 +135,8 @@ static const struct option_spec restore_options[] = {
 };
 
 static const struct option_spec export_options[] = {
-	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw, the only one" }, END
+	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw; of a tree dir or tar" },
+	END
 };
 
 static const struct option_spec gc_options[] = {
@@ -235,8 +236,9 @@ static const struct command commands[] = {
 	{ "which", "PATH...|" TARGET "[@SNAPSHOT] -- PATH...",
 	  "the layer that serves a path, or the store's delta", 0, ANY_NUMBER,
 	  NULL, cmd_which },
-	{ "export", TARGET "[@SNAPSHOT] FILE", "write a sparse image file", 1,
-	  2, export_options, cmd_export },
+	{ "export", TARGET "[@SNAPSHOT] FILE",
+	  "write a sparse image file, or a tree", 1, 2, export_options,
+	  cmd_export },
 	{ "gc", STORE, "empty the trash and free what nothing refers to", 0, 1,
 	  gc_options, cmd_gc },
 	{ "compact", STORE, "rewrite segments that are mostly dead", 0, 1,

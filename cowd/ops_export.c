@@ -17,6 +17,7 @@
 #include "base.h"
 #include "file.h"
 #include "ops_impl.h"
+#include "store_layers.h"
 
 enum { COPY_BYTES = 1 << 20 };
 
@@ -314,12 +315,10 @@ static int export_image(struct call *call)
 	const char *format = call_text(call, "format");
 	struct branch_info branch;
 	struct view *view = NULL;
-	int rc = snapshot ? call_need_image(
-				    call, "there is no image to export",
-				    "copy out of a mount: cp -a or tar, from "
-				    "MOUNTPOINT/.snapshots/SNAPSHOT") :
-			    -ENOMEM;
+	int rc = snapshot ? 0 : -ENOMEM;
 
+	if (rc == 0 && store_is_tree(call->store))
+		return call_export_tree(call);
 	if (rc < 0)
 		return rc;
 	if (format && strcmp(format, "raw") != 0) {

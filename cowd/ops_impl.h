@@ -122,3 +122,5 @@ NODISCARD int call_tree_diff(struct call *call, uint32_t from_id,
 struct tree;
 /* ops_which.c: the tree that "branch" and "snapshot" name, for looking. */
 NODISCARD int call_open_tree(struct call *call, struct tree **out_tree);
+/* ops_export_tree.c: method export of a tree, whole. */
+NODISCARD int call_export_tree(struct call *call);

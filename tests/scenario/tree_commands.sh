@@ -64,7 +64,7 @@ refused 2 'no size' cowd resize $s +1G
 grep -q 'hint: a tree grows' out || fail "$(cat out)"
 refused 2 'no size' cowd branch resize $s:main 1G
 refused 2 'no image' cowd export $s out.img
-grep -q 'hint: copy out of a mount' out || fail "$(cat out)"
+grep -q 'hint: a tree: -O dir or -O tar' out || fail "$(cat out)"
 refused 2 'no image' cowd export -O raw $s@s1 out.img
 refused 2 'differs are paths' cowd diff --blocks $s@s1
 [ ! -e out.img ] || fail "something was exported"
