@@ -209,8 +209,7 @@ int front_acl_chmod(struct tree_node *node, mode_t mode)
 	return rc;
 }
 
-/* As chmod: who is not in the group can't give its rights away. */
-static bool keeps_setgid(fuse_req_t req, gid_t gid)
+bool front_keeps_setgid(fuse_req_t req, gid_t gid)
 {
 	const struct fuse_ctx *context = fuse_req_ctx(req);
 	gid_t groups[256];
@@ -236,7 +235,7 @@ static int set_access(fuse_req_t req, struct tree_node *node,
 	if (rc < 0)
 		return rc;
 	mode = (attr.mode & 07000) | mode_of(list);
-	if (!keeps_setgid(req, attr.gid))
+	if (!front_keeps_setgid(req, attr.gid))
 		mode &= ~(mode_t)S_ISGID;
 	if (list->count > 3) {
 		rc = tree_set_xattr(node, FRONT_ACL_ACCESS, value, value_bytes,

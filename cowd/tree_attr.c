@@ -164,7 +164,8 @@ static unsigned translate(const struct stat *st, int to_set,
 	return mask;
 }
 
-unsigned front_kill_mode(struct tree_node *node, struct tree_attr *attr)
+unsigned front_kill_mode(fuse_req_t req, struct tree_node *node,
+			 struct tree_attr *attr)
 {
 	struct tree_attr now;
 
@@ -172,7 +173,7 @@ unsigned front_kill_mode(struct tree_node *node, struct tree_attr *attr)
 	    !(now.mode & (S_ISUID | S_ISGID)) || S_ISDIR(now.mode))
 		return 0;
 	attr->mode = now.mode & 07777 & ~(mode_t)S_ISUID;
-	if (now.mode & S_IXGRP)
+	if ((now.mode & S_IXGRP) || !front_keeps_setgid(req, now.gid))
 		attr->mode &= ~(mode_t)S_ISGID;
 	return TREE_SET_MODE;
 }
@@ -185,10 +186,11 @@ void front_touch(struct mount *mount, struct front_node *node)
 		(void)!tree_set_attr(node->node, TREE_SET_MTIME, &attr, NULL);
 }
 
-static int set_attr(struct mount *mount, struct front_node *node,
+static int set_attr(fuse_req_t req, struct front_node *node,
 		    const struct stat *st, int to_set,
 		    struct tree_attr *out_attr)
 {
+	struct mount *mount = front_mount(req);
 	struct tree_attr attr = { 0 };
 	unsigned mask = translate(st, to_set, &attr);
 	int rc;
@@ -203,7 +205,7 @@ static int set_attr(struct mount *mount, struct front_node *node,
 	/* Of a chown to nobody else nothing else arrives. */
 	if ((wire_kills() && !(mask & TREE_SET_MODE)) ||
 	    (mask & ~(unsigned)TREE_SET_CTIME) == 0)
-		mask |= front_kill_mode(node->node, &attr);
+		mask |= front_kill_mode(req, node->node, &attr);
 	rc = tree_set_attr(node->node, mask, &attr, out_attr);
 	if (rc == 0 && (to_set & FUSE_SET_ATTR_MODE))
 		rc = front_acl_chmod(node->node, st->st_mode);
@@ -226,7 +228,7 @@ void front_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int to_set,
 		fuse_reply_err(req, stale(fi));
 		return;
 	}
-	rc = set_attr(mount, node, st, to_set, &attr);
+	rc = set_attr(req, node, st, to_set, &attr);
 	if (rc < 0)
 		fuse_reply_err(req, front_errno(rc));
 	else

@@ -106,10 +106,10 @@ void front_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 
 /* The kernel does not ask what became of the mode. To be told of attributes
  * only, which waits for nothing, is safe in a request's thread. */
-static int kill_privileges(struct use *use)
+static int kill_privileges(fuse_req_t req, struct use *use)
 {
 	struct tree_attr attr = { 0 };
-	unsigned mask = front_kill_mode(use->node->node, &attr);
+	unsigned mask = front_kill_mode(req, use->node->node, &attr);
 	int rc = 0;
 
 	if (mask)
@@ -136,7 +136,7 @@ void front_write(fuse_req_t req, fuse_ino_t id, const char *data, size_t size,
 	if (rc == 0)
 		front_touch(use.mount, use.node);
 	if (rc == 0 && wire_kills())
-		rc = kill_privileges(&use);
+		rc = kill_privileges(req, &use);
 	if (rc == 0 && mount_write_is_sync(use.mount, fi))
 		rc = file_sync(use.file);
 	end(&use);
@@ -183,7 +183,7 @@ void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 			front_touch(use.mount, use.node);
 		/* The request has no flag for it. */
 		if (rc == 0 && fuse_req_ctx(req)->uid != 0)
-			rc = kill_privileges(&use);
+			rc = kill_privileges(req, &use);
 		end(&use);
 	}
 	fuse_reply_err(req, front_data_errno(rc));

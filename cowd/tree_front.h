@@ -206,7 +206,8 @@ void front_open_again(const struct waiting_open *waiting);
 
 /* Without setuid and setgid, which changes of data and owner put an end to:
  * sets the mode, and returns what of attr is to be set. */
-unsigned front_kill_mode(struct tree_node *node, struct tree_attr *attr);
+unsigned front_kill_mode(fuse_req_t req, struct tree_node *node,
+			 struct tree_attr *attr);
 /* After a change of data: its time, unless the kernel tells it. */
 void front_touch(struct mount *mount, struct front_node *node);
 
@@ -267,6 +268,8 @@ NODISCARD int front_acl_give(struct tree_node *node,
 			     struct front_inherited *inherited);
 /* The file's list follows a chmod. */
 NODISCARD int front_acl_chmod(struct tree_node *node, mode_t mode);
+/* Who is not in a group can't give its rights away. */
+bool front_keeps_setgid(fuse_req_t req, gid_t gid);
 /* Sets a list, and the mode that goes with it. */
 NODISCARD int front_acl_set(fuse_req_t req, struct tree_node *node,
 			    const char *name, const void *value,

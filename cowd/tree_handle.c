@@ -54,7 +54,7 @@ static int empty(fuse_req_t req, struct tree_node *node)
 	attr.mtime_ns = stat_time_now_ns();
 	/* The kernel does not. */
 	if (fuse_req_ctx(req)->uid != 0)
-		mask |= front_kill_mode(node, &attr);
+		mask |= front_kill_mode(req, node, &attr);
 	return tree_set_attr(node, mask, &attr, NULL);
 }
 
