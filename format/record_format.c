@@ -220,7 +220,7 @@ int record_decode(const struct record_place *place, const void *bytes,
 				 place_seed(place)))
 		return -EUCLEAN; /* F-14 */
 	if (le16_get(disk.type) < RECORD_TYPE_RAW ||
-	    le16_get(disk.type) > RECORD_TYPE_ITEMS)
+	    le16_get(disk.type) > RECORD_TYPE_LAST)
 		return -EUCLEAN; /* F-15 */
 	*out_record = (struct record){
 		.lsn = le64_get(disk.lsn),

@@ -22,9 +22,11 @@ enum record_type {
 	RECORD_TYPE_RESIZE,
 	RECORD_TYPE_ATTRIBUTES,
 	RECORD_TYPE_HISTORY,
-	RECORD_TYPE_MOVE,  /* chunk copied by compaction */
-	RECORD_TYPE_JUMP,  /* the next record block */
-	RECORD_TYPE_ITEMS, /* a piece of a batch of items */
+	RECORD_TYPE_MOVE,   /* chunk copied by compaction */
+	RECORD_TYPE_JUMP,   /* the next record block */
+	RECORD_TYPE_ITEMS,  /* a piece of a batch of items */
+	RECORD_TYPE_SYNCED, /* changes nothing; its header tells enough */
+	RECORD_TYPE_LAST = RECORD_TYPE_SYNCED,
 };
 
 enum {

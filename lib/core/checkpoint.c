@@ -8,8 +8,8 @@
  *
  * I1: the log is flushed up to P before the index that refers to it is
  *     committed (rule 3).
- * I2: blocks freed by P are punched out only after the commit (rule 4),
- *     and not while a deleted snapshot's rows still refer to them.
+ * I2: what P freed is given back only after the commit (rule 4); see
+ *     release.c.
  *
  * A crash before the commit leaves the old index and its log; after it,
  * the new one. Blocks not yet punched are marked in their segment's row.
@@ -363,198 +363,6 @@ static int save_all(struct store *store, struct saved_state *state)
 	return rc;
 }
 
-/* Dead as of P, so that no saved row refers to it (rule 4); and neither the
- * log nor the backup of the index needs its records. */
-static bool removable(struct store *store, const struct segment_space *segment)
-{
-	return segment->sealed && segment->was_dead &&
-	       segment->live_blocks == segment->metadata_blocks &&
-	       segment->last_lsn < store->checkpoint_lsn &&
-	       segment->last_lsn < store->backup_lsn;
-}
-
-enum { REMOVED_AT_ONCE = 64 };
-
-static size_t find_removable(struct store *store, uint32_t *dead)
-{
-	struct space_map *map = &store->space;
-	size_t count = 0, i;
-
-	mutex_lock(&map->lock);
-	for (i = 0; i < map->count && count < REMOVED_AT_ONCE; i++)
-		if (removable(store, map->segments[i]))
-			dead[count++] = map->segments[i]->id;
-	mutex_unlock(&map->lock);
-	return count;
-}
-
-/* Who has blocks of a sealed segment, and no record of them yet, gets it. */
-static void wait_for_writers(struct store *store)
-{
-	uint32_t last = 0;
-
-	for (;;) {
-		struct view *view, *head = NULL;
-
-		mutex_lock(&store->order_lock);
-		DL_FOREACH2(store->views, view, next)
-		if (view->is_head && view->branch > last &&
-		    (!head || view->branch < head->branch))
-			head = view;
-		if (head)
-			head->references++;
-		mutex_unlock(&store->order_lock);
-		if (!head)
-			return;
-		last = head->branch;
-		view_wait_for_writers(head);
-		view_put(head);
-	}
-}
-
-static void remove_dead_segments(struct store *store)
-{
-	struct space_map *map = &store->space;
-	uint32_t dead[REMOVED_AT_ONCE];
-	size_t count, i;
-	int rc = 0;
-
-	if (reap_needed(store)) /* I2 */
-		return;
-	if (find_removable(store, dead) == 0)
-		return;
-	wait_for_writers(store);
-	count = find_removable(store, dead);
-	for (i = 0; i < count && rc == 0; i++) {
-		rc = index_segment_delete(store->index, dead[i]);
-		if (rc == 0)
-			space_map_remove(map, dead[i]);
-	}
-	if (count == 0 || rc < 0)
-		return;
-	/* The rows go durably first: a row without its file is damage. */
-	if (index_commit(store->index) < 0)
-		return;
-	for (i = 0; i < count; i++)
-		if (log_remove_segment(store->log, dead[i]) == 0)
-			atomic_fetch_add(&store->count.punched_bytes,
-					 SEGMENT_BLOCKS);
-}
-
-static bool bit(const uint8_t *bits, uint32_t nr)
-{
-	return bits[nr / 8] >> (nr % 8) & 1;
-}
-
-static int punch_segment(struct store *store, uint32_t id, const uint8_t *freed)
-{
-	uint32_t block = 1, begin;
-	int rc = 0;
-
-	while (block < SEGMENT_BLOCKS && rc == 0) {
-		if (!bit(freed, block)) {
-			block++;
-			continue;
-		}
-		begin = block;
-		while (block < SEGMENT_BLOCKS && bit(freed, block))
-			block++;
-		rc = log_punch(store->log, (struct location){ id, begin },
-			       block - begin);
-		atomic_fetch_add(&store->count.punched_bytes,
-				 (uint64_t)(block - begin) * BLOCK_BYTES);
-	}
-	return rc;
-}
-
-/* The mark is cleared in memory; the next checkpoint saves that. */
-static void punched(struct store *store, uint32_t id)
-{
-	struct segment_space *segment;
-
-	mutex_lock(&store->space.lock);
-	segment = space_map_segment(&store->space, id);
-	if (segment && !segment->freed) {
-		segment->punch = false;
-		segment->dirty = true;
-	}
-	mutex_unlock(&store->space.lock);
-}
-
-static void put_back_freed(struct store *store, const struct space_save *save)
-{
-	size_t i, j;
-
-	mutex_lock(&store->space.lock);
-	for (i = 0; i < save->count; i++) {
-		struct segment_space *segment =
-			space_map_segment(&store->space, save->segments[i].id);
-
-		if (!segment)
-			continue;
-		segment->dirty = true;
-		if (!save->segments[i].freed)
-			continue;
-		if (!segment->freed)
-			segment->freed = calloc(1, SEGMENT_BITMAP_BYTES);
-		for (j = 0; segment->freed && j < SEGMENT_BITMAP_BYTES; j++)
-			segment->freed[j] |= save->segments[i].freed[j];
-	}
-	mutex_unlock(&store->space.lock);
-}
-
-static void punch_freed(struct store *store, const struct space_save *save)
-{
-	size_t i;
-
-	if (reap_needed(store)) { /* I2 */
-		put_back_freed(store, save);
-		return;
-	}
-	for (i = 0; i < save->count; i++) {
-		const struct segment_space *segment = &save->segments[i];
-
-		if (!segment->freed)
-			continue;
-		if (punch_segment(store, segment->id, segment->freed) == 0)
-			punched(store, segment->id);
-	}
-}
-
-static int backup(struct store *store)
-{
-	int rc = index_backup(store->index, store->path);
-
-	/* First the copy: segments that the older one needs are kept by the
-	 * older number. */
-	if (rc == 0)
-		rc = index_meta_put(store->index, "backup_lsn",
-				    (int64_t)store->checkpoint_lsn);
-	if (rc == 0)
-		rc = index_commit(store->index);
-	if (rc == 0)
-		store->backup_lsn = store->checkpoint_lsn;
-	return rc;
-}
-
-/* index.bak follows when replay from it would get long, or when it alone
- * keeps dead segments. */
-static bool backup_due(struct store *store)
-{
-	size_t i, waiting = 0;
-
-	mutex_lock(&store->space.lock);
-	for (i = 0; i < store->space.count; i++) {
-		const struct segment_space *segment = store->space.segments[i];
-
-		waiting += segment->sealed && segment->was_dead &&
-			   segment->last_lsn < store->checkpoint_lsn &&
-			   segment->last_lsn >= store->backup_lsn;
-	}
-	mutex_unlock(&store->space.lock);
-	return waiting > 0;
-}
-
 int checkpoint_run(struct store *store, bool force_backup)
 {
 	struct saved_state state = { 0 };
@@ -581,12 +389,8 @@ int checkpoint_run(struct store *store, bool force_backup)
 	store->checkpoint_stored_bytes =
 		atomic_load(&store->count.stored_bytes);
 	items_end_save(store);
-	punch_freed(store, &state.space);
+	rc = checkpoint_release(store, &state.space, force_backup);
 	state_fini(&state);
-	if (force_backup || backup_due(store))
-		rc = backup(store);
-	if (rc == 0)
-		remove_dead_segments(store);
 	atomic_fetch_add(&store->count.checkpoints, 1);
 	atomic_fetch_add(&store->count.checkpoint_ns,
 			 (uint64_t)(store_monotonic_ns() - begin));

@@ -10,6 +10,7 @@
 
 struct replay {
 	struct store *store;
+	uint64_t changes;   /* records that are any */
 	struct batch batch; /* of pieces, until the last comes */
 	uint8_t data[CHUNK_BLOCKS_MAX * BLOCK_BYTES];
 };
@@ -197,6 +198,9 @@ static int apply(void *context, const struct record *record, bool durable)
 	mutex_assert_held(&store->order_lock); /* by store_recover() */
 	mutex_assert_held(&replay->store->order_lock);
 	store->replayed_lsn = record->lsn;
+	if (record->type == RECORD_TYPE_SYNCED)
+		return 0;
+	replay->changes++;
 	if (record->type != RECORD_TYPE_ITEMS)
 		batch_reset(&replay->batch); /* its end never came */
 	switch (record->type) {
@@ -216,6 +220,7 @@ static int apply(void *context, const struct record *record, bool durable)
 	case RECORD_TYPE_ITEMS:
 		return apply_items(replay, record);
 	case RECORD_TYPE_JUMP:
+	case RECORD_TYPE_SYNCED:
 		break;
 	}
 	return -EUCLEAN;
@@ -278,12 +283,12 @@ int store_recover(struct store *store, bool was_clean, struct failure *failure)
 	free(replay->batch.bytes);
 	if (rc < 0)
 		return explain(store, rc, &result, failure);
-	was_clean = was_clean && result.records == 0 && !result.cut;
+	was_clean = was_clean && replay->changes == 0 && !result.cut;
 	rc = log_start(store->log, was_clean);
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't begin a record block");
-	store->recovered_records = result.records;
+	store->recovered_records = replay->changes;
 	store->recovery_ns = (uint64_t)(store_monotonic_ns() - begin);
 	if (result.cut)
 		log_message(LOG_LEVEL_NOTICE,

@@ -80,6 +80,14 @@ struct view {
 	struct view *previous, *next; /* of the store */
 };
 
+enum { ROWLESS_MAX = 64 };
+
+/* Dead segments without a row, whose files wait for the next backup. */
+struct rowless {
+	uint32_t ids[ROWLESS_MAX];
+	size_t count;
+};
+
 struct store {
 	char path[4096];
 	int directory_fd, segments_fd, lock_fd;
@@ -126,6 +134,7 @@ struct store {
 	struct mutex maintenance_lock; /* checkpoint, reap, compact */
 	atomic_uint_fast64_t checkpoint_lsn;
 	uint64_t backup_lsn, checkpoint_stored_bytes;
+	struct rowless rowless;
 	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */
 	int64_t last_checkpoint_ns, last_activity_ns;
@@ -271,7 +280,11 @@ NODISCARD int window_hides_locked(struct store *store,
 				  const struct window_key *key, uint8_t *row,
 				  bool *out_hides) REQUIRES(store->order_lock);
 
-/* checkpoint.c, reap.c, worker.c */
+/* release.c, checkpoint.c, reap.c, worker.c */
+/* Gives back what the index saved last no longer needs. */
+NODISCARD int checkpoint_release(struct store *store,
+				 const struct space_save *save, bool backup)
+	REQUIRES(store->maintenance_lock);
 NODISCARD int checkpoint_run(struct store *store, bool backup)
 	REQUIRES(store->maintenance_lock);
 NODISCARD int reap_run(struct store *store, bool *out_more)

@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 
 	if (len_bytes == 0)
 		return 0;
-	record.type = (enum record_type)(data[0] % RECORD_TYPE_ITEMS + 1);
+	record.type = (enum record_type)(data[0] % RECORD_TYPE_LAST + 1);
 	record.payload = data + 1;
 	record.payload_bytes = len_bytes - 1;
 	switch (record.type) {
@@ -126,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	case RECORD_TYPE_ATTRIBUTES:
 	case RECORD_TYPE_JUMP:
 		small(&record);
+		break;
+	case RECORD_TYPE_SYNCED: /* has no payload */
 		break;
 	}
 	return 0;

@@ -70,11 +70,24 @@ static void set_config(void)
 	CHECK(store_configure(store, &config, &failure) == 0);
 }
 
+/* As who repairs a damaged index: the copy and the log give the newest. */
+static void restore_backup(void)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "rm -f '%s/index.db-wal' && cp '%s/index.bak' '%s/index.db'",
+		 store_path, store_path, store_path);
+	CHECK(system(command) == 0);
+}
+
 void do_reopen(bool abandon)
 {
 	if (abandon)
 		store_abandon(store);
-	else
+	if (abandon && below(3) == 0)
+		restore_backup();
+	if (!abandon)
 		CHECK(store_close(store) == 0);
 	memset(&failure, 0, sizeof(failure));
 	CHECK(store_open(store_path, NULL, &store, &failure) == 0);

@@ -46,82 +46,6 @@ static void test_after_a_checkpoint_nothing_is_replayed(void **state)
 	world_check(world);
 }
 
-static uint64_t segment_bytes(const struct store_world *world)
-{
-	char path[96];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/segments/00000001.seg", world->path);
-	assert_int_equal(stat(path, &st), 0);
-	return (uint64_t)st.st_blocks * 512;
-}
-
-/* Rule 4: freed blocks are given back by the checkpoint, not before. */
-static void test_freed_blocks_are_punched_by_the_checkpoint(void **state)
-{
-	struct store_world *world = *state;
-	uint64_t full;
-
-	world_write(world, 0, 1 << 20, 2);
-	assert_int_equal(store_checkpoint(world->store), 0);
-	full = segment_bytes(world);
-	world_write(world, 0, 1 << 20, 3);
-	assert_true(segment_bytes(world) >= full + (1 << 20));
-	assert_int_equal(store_checkpoint(world->store), 0);
-	assert_true(segment_bytes(world) <= full + 16 * B);
-	world_check(world);
-	world_crash(world);
-	world_check(world);
-}
-
-/* The world's checkpoints are an hour apart. */
-static void test_a_discard_is_given_back_within_seconds(void **state)
-{
-	struct store_world *world = *state;
-	uint64_t full;
-	int i;
-
-	world_write(world, 0, 2 << 20, 2);
-	assert_int_equal(store_checkpoint(world->store), 0);
-	full = segment_bytes(world);
-	world_zero(world, 0, 2 << 20);
-	for (i = 0; i < 40 && segment_bytes(world) + (1 << 20) > full; i++)
-		usleep(100000);
-	assert_true(segment_bytes(world) + (1 << 20) <= full);
-	world_check(world);
-}
-
-static void test_blocks_of_a_snapshot_are_not_punched(void **state)
-{
-	struct store_world *world = *state;
-	struct world_copy copy;
-	uint32_t id;
-
-	world_write(world, 0, 1 << 20, 2);
-	copy = world_copy(world);
-	id = world_snapshot(world, "s");
-	world_write(world, 0, 1 << 20, 3);
-	assert_int_equal(store_checkpoint(world->store), 0);
-	world_check_snapshot(world, id, &copy);
-	world_check(world);
-	free(copy.data);
-}
-
-/* What a crash left unpunched is punched when the store is opened. */
-static void test_a_crash_before_the_punch_wastes_nothing(void **state)
-{
-	struct store_world *world = *state;
-	uint64_t full;
-
-	world_write(world, 0, 1 << 20, 2);
-	assert_int_equal(store_checkpoint(world->store), 0);
-	full = segment_bytes(world);
-	world_write(world, 0, 1 << 20, 3);
-	world_crash(world);
-	assert_true(segment_bytes(world) <= full + 16 * B);
-	world_check(world);
-}
-
 static void test_an_older_version_is_saved_behind_a_newer(void **state)
 {
 	struct store_world *world = *state;
@@ -143,29 +67,6 @@ static void test_an_older_version_is_saved_behind_a_newer(void **state)
 		free(copies[i].data);
 	}
 	world_check(world);
-}
-
-static void test_the_backup_takes_the_place_of_a_lost_index(void **state)
-{
-	struct store_world *world = *state;
-	char index[96], backup[96], wal[96];
-	struct world_copy old;
-	uint32_t id;
-
-	world_write(world, 0, 9 * B, 2);
-	old = world_copy(world);
-	id = world_snapshot(world, "s");
-	world_write(world, 4 * B, B, 3);
-	world_close(world);
-	snprintf(index, sizeof(index), "%s/index.db", world->path);
-	snprintf(backup, sizeof(backup), "%s/index.bak", world->path);
-	snprintf(wal, sizeof(wal), "%s/index.db-wal", world->path);
-	unlink(wal);
-	assert_int_equal(rename(backup, index), 0);
-	world_open(world);
-	world_check(world);
-	world_check_snapshot(world, id, &old);
-	free(old.data);
 }
 
 /* Rule 8: a second flush that succeeds would lie. */
@@ -239,12 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FLUSH_TEST(test_after_a_checkpoint_nothing_is_replayed),
-		FLUSH_TEST(test_freed_blocks_are_punched_by_the_checkpoint),
-		FLUSH_TEST(test_a_discard_is_given_back_within_seconds),
-		FLUSH_TEST(test_blocks_of_a_snapshot_are_not_punched),
-		FLUSH_TEST(test_a_crash_before_the_punch_wastes_nothing),
 		FLUSH_TEST(test_an_older_version_is_saved_behind_a_newer),
-		FLUSH_TEST(test_the_backup_takes_the_place_of_a_lost_index),
 		FLUSH_TEST(test_after_a_failed_flush_nothing_succeeds),
 		FLUSH_TEST(
 			test_a_checkpoint_that_cannot_flush_changes_no_index),

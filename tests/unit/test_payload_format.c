@@ -129,6 +129,7 @@ static int decode_record(const struct record *record)
 		return jump_record_decode(record, &out.target);
 	case RECORD_TYPE_ITEMS:
 		return items_record_decode(record, &out.items);
+	case RECORD_TYPE_SYNCED:  /* has none */
 	case RECORD_TYPE_HISTORY: /* test_history_format.c */
 		break;
 	}

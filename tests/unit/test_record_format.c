@@ -246,7 +246,7 @@ static void test_a_record_is_valid_only_in_its_place(void **state)
 /* F-15 */
 static void test_an_unknown_type_is_refused(void **state)
 {
-	static const unsigned types[] = { 0, RECORD_TYPE_ITEMS + 1, 0xffff };
+	static const unsigned types[] = { 0, RECORD_TYPE_LAST + 1, 0xffff };
 	struct record in = hello(), out;
 	uint8_t bytes[32];
 	size_t i;
