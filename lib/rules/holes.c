@@ -25,7 +25,7 @@ struct hole *hole_set_find(struct hole *set, const char *path,
 	return hole;
 }
 
-int hole_set_add(struct hole **set, const char *path)
+static int set_add(struct hole **set, const char *path, char *origin)
 {
 	size_t path_bytes = strlen(path);
 	struct hole *hole = calloc(1, sizeof(*hole) + path_bytes + 1);
@@ -33,6 +33,7 @@ int hole_set_add(struct hole **set, const char *path)
 	if (!hole)
 		return -ENOMEM;
 	memcpy(hole->path, path, path_bytes + 1);
+	hole->origin = origin;
 	HASH_ADD_KEYPTR(hh, *set, hole->path, path_bytes, hole);
 	if (hole->hh.tbl)
 		return 0;
@@ -40,9 +41,34 @@ int hole_set_add(struct hole **set, const char *path)
 	return -ENOMEM;
 }
 
+int hole_set_add(struct hole **set, const char *path)
+{
+	return set_add(set, path, NULL);
+}
+
+int hole_set_put(struct hole **set, const char *path, const char *origin)
+{
+	struct hole *hole = hole_set_find(*set, path, strlen(path));
+	AUTO_FREE char *copy = origin ? strdup(origin) : NULL;
+	int rc;
+
+	if (origin && !copy)
+		return -ENOMEM;
+	if (hole) {
+		free(hole->origin);
+		hole->origin = TAKE_PTR(copy);
+		return 0;
+	}
+	rc = set_add(set, path, copy);
+	if (rc == 0)
+		copy = NULL;
+	return rc;
+}
+
 void hole_set_delete(struct hole **set, struct hole *hole)
 {
 	HASH_DEL(*set, hole);
+	free(hole->origin);
 	free(hole);
 }
 
@@ -111,10 +137,16 @@ static const char *plain(const char *path)
 static int add_locked(struct holes *holes, const char *path)
 	REQUIRES(holes->lock)
 {
+	const struct hole *known =
+		hole_set_find(holes->set, path, strlen(path));
 	int rc;
 
-	if (hole_set_find(holes->set, path, strlen(path)))
+	if (known && !known->origin)
 		return 0;
+	if (known) { /* rare: it goes without a line of its own */
+		rc = holes_file_append(&holes->file, HOLE_LINE_ADDED, path);
+		return rc < 0 ? rc : hole_set_put(&holes->set, path, NULL);
+	}
 	/* In memory first, as that can be taken back for sure. */
 	rc = hole_set_add(&holes->set, path);
 	if (rc < 0)
@@ -171,6 +203,13 @@ int holes_remove(struct holes *holes, const char *path)
 	return rc;
 }
 
+static bool hole_is_at(struct hole *set, const char *path, size_t path_bytes)
+{
+	const struct hole *hole = hole_set_find(set, path, path_bytes);
+
+	return hole && !hole->origin;
+}
+
 bool holes_has(struct holes *holes, const char *path)
 {
 	bool has;
@@ -179,7 +218,7 @@ bool holes_has(struct holes *holes, const char *path)
 	if (!path)
 		return false;
 	mutex_lock(&holes->lock);
-	has = hole_set_find(holes->set, path, strlen(path)) != NULL;
+	has = hole_is_at(holes->set, path, strlen(path));
 	mutex_unlock(&holes->lock);
 	return has;
 }
@@ -196,7 +235,7 @@ bool holes_masks(struct holes *holes, const char *path)
 	while (!masks && path[end]) {
 		end += path[end] == '/';
 		end += strcspn(path + end, "/");
-		masks = hole_set_find(holes->set, path, end) != NULL;
+		masks = hole_is_at(holes->set, path, end);
 	}
 	mutex_unlock(&holes->lock);
 	return masks;
@@ -204,10 +243,12 @@ bool holes_masks(struct holes *holes, const char *path)
 
 size_t holes_count(struct holes *holes)
 {
-	size_t count;
+	const struct hole *hole;
+	size_t count = 0;
 
 	mutex_lock(&holes->lock);
-	count = HASH_COUNT(holes->set);
+	for (hole = holes->set; hole; hole = hole->hh.next)
+		count += !hole->origin;
 	mutex_unlock(&holes->lock);
 	return count;
 }
@@ -220,7 +261,8 @@ int holes_each(struct holes *holes,
 
 	mutex_lock(&holes->lock);
 	for (hole = holes->set; hole && rc == 0; hole = hole->hh.next)
-		rc = visit(context, hole->path);
+		if (!hole->origin)
+			rc = visit(context, hole->path);
 	mutex_unlock(&holes->lock);
 	return rc;
 }

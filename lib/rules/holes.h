@@ -41,6 +41,30 @@ NODISCARD int holes_add(struct holes *holes, const char *path);
  * stay. After an error it is masked as before. */
 NODISCARD int holes_remove(struct holes *holes, const char *path);
 
+/*
+ * A directory of the base under another name, or one made anew where the base
+ * has one, whose names it does not show: origin "". Such a line takes the place
+ * of the hole of that name. In the file: "=/new<tab>/old".
+ */
+NODISCARD int holes_set_origin(struct holes *holes, const char *path,
+			       const char *origin);
+/* A directory that was removed: all that is noted below it goes, and its own
+ * name is a hole (masked) or not. One write, as the next. */
+NODISCARD int holes_remove_directory(struct holes *holes, const char *path,
+				     bool masked);
+/*
+ * A directory that was renamed: what is noted below it moves along, and what
+ * was below the new name goes. origin: of the new name, NULL for none; masked:
+ * the old name is a hole from now on.
+ */
+NODISCARD int holes_rename_directory(struct holes *holes, const char *from,
+				     const char *to, const char *origin,
+				     bool masked);
+/* Where the base has what the mount has there: PATH_MAX bytes, "" for its root.
+ * -ENOENT: nowhere, it is masked or made anew. -ENAMETOOLONG. */
+NODISCARD int holes_base_path(struct holes *holes, const char *path,
+			      char *base_path);
+
 /* Is there a hole of this name? false for what can't be a name. */
 bool holes_has(struct holes *holes, const char *path);
 /* ... of this name, or of a directory that it is in? */

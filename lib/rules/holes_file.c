@@ -218,6 +218,14 @@ static int take_name(struct loading *loading, enum hole_line_kind kind,
 {
 	struct hole *hole = hole_set_find(*loading->set, path, strlen(path));
 
+	if (kind == HOLE_LINE_ORIGIN ||
+	    (hole && hole->origin && kind == HOLE_LINE_ADDED)) {
+		loading->file->dead_count += hole ? 1 : 0;
+		return hole_set_put(loading->set, path,
+				    kind == HOLE_LINE_ADDED ?
+					    NULL :
+					    path + strlen(path) + 1);
+	}
 	if (kind == HOLE_LINE_ADDED && !hole)
 		return hole_set_add(loading->set, path);
 	loading->file->dead_count++;
@@ -231,7 +239,7 @@ static int take_name(struct loading *loading, enum hole_line_kind kind,
 static int take_line(struct loading *loading, const char *line,
 		     size_t len_bytes)
 {
-	AUTO_FREE char *text = malloc(len_bytes + 1);
+	AUTO_FREE char *text = malloc(len_bytes + 2);
 	static const char other[] = "# cowd holes ";
 	enum hole_line_kind kind;
 	int rc;
@@ -258,6 +266,7 @@ static int take_line(struct loading *loading, const char *line,
 		return 0;
 	case HOLE_LINE_ADDED:
 	case HOLE_LINE_REMOVED:
+	case HOLE_LINE_ORIGIN:
 		return take_name(loading, kind, text);
 	}
 	abort();
@@ -350,17 +359,23 @@ int holes_file_append(struct holes_file *file, enum hole_line_kind kind,
 		      const char *path)
 {
 	AUTO_FREE char *line = malloc(HOLE_LINE_BYTES(strlen(path)));
-	size_t len_bytes;
+
+	if (!line)
+		return file->broken ? -EIO : -ENOMEM;
+	return holes_file_append_text(file, line,
+				      hole_line_encode(kind, path, line));
+}
+
+int holes_file_append_text(struct holes_file *file, const char *text,
+			   size_t text_bytes)
+{
 	int rc;
 
 	if (file->broken)
 		return -EIO;
-	if (!line)
-		return -ENOMEM;
-	len_bytes = hole_line_encode(kind, path, line);
-	rc = write_all(file->fd, line, len_bytes, file->size_bytes);
+	rc = write_all(file->fd, text, text_bytes, file->size_bytes);
 	if (rc == 0)
-		file->size_bytes += (off_t)len_bytes;
+		file->size_bytes += (off_t)text_bytes;
 	else if (ftruncate(file->fd, file->size_bytes) < 0)
 		file->broken = true; /* I3 */
 	return rc < 0 ? log_errno(rc, "%s: can't write the holefile",
@@ -375,13 +390,19 @@ static int write_lines(FILE *out, const struct holes_file *file,
 	const char *text = file->owner;
 
 	do {
-		AUTO_FREE char *line = malloc(HOLE_LINE_BYTES(strlen(text)));
+		const char *origin = hole && hole->origin ? hole->origin : "";
+		AUTO_FREE char *line =
+			malloc(HOLE_LINE_BYTES(strlen(text) + strlen(origin)));
 		size_t len_bytes;
 
 		if (!line)
 			return -ENOMEM;
-		len_bytes = hole_line_encode(
-			hole ? HOLE_LINE_ADDED : HOLE_LINE_OWNER, text, line);
+		len_bytes =
+			hole && hole->origin ?
+				hole_line_encode_origin(text, origin, line) :
+				hole_line_encode(hole ? HOLE_LINE_ADDED :
+							HOLE_LINE_OWNER,
+						 text, line);
 		if (fwrite(line, 1, len_bytes, out) != len_bytes)
 			return -ENOMEM;
 		hole = hole ? hole->hh.next : set;

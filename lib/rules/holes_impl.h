@@ -10,7 +10,8 @@
 
 struct hole {
 	UT_hash_handle hh;
-	char path[]; /* without a slash in front */
+	char *origin; /* NULL: a hole; else the directory of base, or "" */
+	char path[];  /* without a slash in front */
 };
 
 /* The file. Its functions are called with holes->lock held. */
@@ -38,6 +39,7 @@ enum hole_line_kind {
 	HOLE_LINE_OWNER,   /* text: the owner */
 	HOLE_LINE_ADDED,   /* text: a path */
 	HOLE_LINE_REMOVED, /* the hole of an earlier line is gone */
+	HOLE_LINE_ORIGIN,  /* text: a path, NUL, its origin */
 };
 
 /* Room for the longest line of a text: each byte as \ooo, '-', '/', newline,
@@ -46,8 +48,11 @@ enum hole_line_kind {
 
 /* Writes a line with its newline and a NUL, and returns its length. */
 size_t hole_line_encode(enum hole_line_kind kind, const char *text, char *line);
+/* The same of HOLE_LINE_ORIGIN; room for both texts. */
+size_t hole_line_encode_origin(const char *path, const char *origin,
+			       char *line);
 /*
- * Reads one without its newline; text has room for len_bytes + 1. -EINVAL for
+ * Reads one without its newline; text has room for len_bytes + 2. -EINVAL for
  * a wrong escape, a control character, or what is no path.
  */
 NODISCARD int hole_line_decode(const char *line, size_t len_bytes,
@@ -59,6 +64,9 @@ bool hole_path_valid(const char *path);
 struct hole *hole_set_find(struct hole *set, const char *path,
 			   size_t path_bytes);
 NODISCARD int hole_set_add(struct hole **set, const char *path);
+/* Whatever the set says of the path. origin NULL: a hole. */
+NODISCARD int hole_set_put(struct hole **set, const char *path,
+			   const char *origin);
 void hole_set_delete(struct hole **set, struct hole *hole);
 void hole_set_clear(struct hole **set);
 
@@ -69,6 +77,9 @@ NODISCARD int holes_file_open(struct holes_file *file, const char *path,
 /* Appends one line, or nothing. */
 NODISCARD int holes_file_append(struct holes_file *file,
 				enum hole_line_kind kind, const char *path);
+/* Appends whole lines by one write. */
+NODISCARD int holes_file_append_text(struct holes_file *file, const char *text,
+				     size_t text_bytes);
 /* Replaces the file by one with just these names; the lock moves along. */
 NODISCARD int holes_file_rewrite(struct holes_file *file, struct hole *set);
 NODISCARD int holes_file_sync(struct holes_file *file);

@@ -106,6 +106,40 @@ size_t hole_line_encode(enum hole_line_kind kind, const char *text, char *line)
 	return (size_t)(to - line);
 }
 
+size_t hole_line_encode_origin(const char *path, const char *origin, char *line)
+{
+	char *to = line;
+
+	to = stpcpy(to, "=/");
+	to += escape(path, to);
+	to = stpcpy(to, *origin ? "\t/" : "\t");
+	to += escape(origin, to);
+	*to++ = '\n';
+	*to = '\0';
+	return (size_t)(to - line);
+}
+
+/* "/new<tab>/old", or "/new<tab>". */
+static int decode_origin(const char *line, const char *end, char *text)
+{
+	const char *tab = memchr(line, '\t', (size_t)(end - line));
+	int rc = tab ? unescape(line + 1, tab, text) : -EINVAL;
+	char *origin = text;
+
+	if (rc == 0 && !hole_path_valid(text))
+		rc = -EINVAL;
+	if (rc < 0)
+		return rc;
+	origin += strlen(text) + 1;
+	tab++;
+	if (tab == end) {
+		*origin = '\0';
+		return 0;
+	}
+	rc = *tab == '/' ? unescape(tab + 1, end, origin) : -EINVAL;
+	return rc == 0 && !hole_path_valid(origin) ? -EINVAL : rc;
+}
+
 int hole_line_decode(const char *line, size_t len_bytes,
 		     enum hole_line_kind *out_kind, char *text)
 {
@@ -121,6 +155,10 @@ int hole_line_decode(const char *line, size_t len_bytes,
 	*out_kind = HOLE_LINE_EMPTY;
 	if (len_bytes == 0 || line[0] == '#')
 		return 0;
+	if (len_bytes > 1 && memcmp(line, "=/", 2) == 0) {
+		*out_kind = HOLE_LINE_ORIGIN;
+		return decode_origin(line + 1, end, text);
+	}
 	*out_kind = HOLE_LINE_ADDED;
 	if (len_bytes > 1 && memcmp(line, "-/", 2) == 0) {
 		*out_kind = HOLE_LINE_REMOVED;

@@ -60,6 +60,9 @@ static void test_kinds_of_lines(void **state)
 		{ "-a", HOLE_LINE_ADDED, "-a" },
 		{ "/-/a", HOLE_LINE_ADDED, "-/a" },
 		{ "-/a", HOLE_LINE_REMOVED, "a" },
+		{ "=/a\t/b", HOLE_LINE_ORIGIN, "a" },
+		{ "=/a\t", HOLE_LINE_ORIGIN, "a" },
+		{ "=a", HOLE_LINE_ADDED, "=a" },
 		{ "/\xc3\xa4", HOLE_LINE_ADDED, "\xc3\xa4" },
 		{ "/\\303\\244", HOLE_LINE_ADDED, "\xc3\xa4" },
 	};
@@ -82,10 +85,11 @@ static void test_kinds_of_lines(void **state)
 static void test_what_is_no_line_is_refused(void **state)
 {
 	static const char *const lines[] = {
-		"/",	   "//",    "/a/",    "/a//b",	"/..",
-		"/a/../b", "/.",    "-/",     "/a\\",	"/a\\x41",
-		"/\\7",	   "/\\78", "/\\400", "/\\000", "/\\08",
-		"/\033",   "/a\r",  "/\\0",   "-/..",
+		"/",	   "//",     "/a/",    "/a//b",	      "/..",
+		"/a/../b", "/.",     "-/",     "/a\\",	      "/a\\x41",
+		"/\\7",	   "/\\78",  "/\\400", "/\\000",      "/\\08",
+		"/\033",   "/a\r",   "/\\0",   "-/..",	      "=/a",
+		"=/a\tb",  "=/a\t/", "=/\t/b", "=/a\t/b\tc/",
 	};
 	enum hole_line_kind kind;
 	char text[64];
