@@ -72,7 +72,7 @@ some_tree() { # DIR
 	echo text >"$1/sub/deep/er/file"
 	ln "$1/numbers" "$1/sub/numbers-too"
 	ln -s ../numbers "$1/sub/link"
-	ln -s /nowhere "$1/dangling"
+	ln -s /nonexistent/dangling "$1/dangling"
 	mkfifo -m 640 "$1/fifo"
 	python3 -c 'import socket, sys
 socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$1/socket"
