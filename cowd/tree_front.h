@@ -54,6 +54,8 @@ struct front_node {
 	unsigned opens, writers;
 	struct front_listing *listing; /* of a directory, or NULL */
 	unsigned listed_at;	       /* in front.listed */
+	bool half_read;		       /* nobody has come to the end ... */
+	int64_t half_read_ns;	       /* ... of what it held then */
 	UT_hash_handle hh;
 };
 

@@ -5,6 +5,10 @@
  * does without OPENDIR: names keep their cookies, so that a reader goes on in
  * a newer listing where it was in the older one. From the beginning a new one
  * is made; at its end it is let go. No more than FRONT_LISTINGS_MAX are kept.
+ *
+ * The kernel keeps what it reads, and counts as all of it what one reader
+ * began and another one ended. If the directory was changed in between, that
+ * is a mixture; then it has to begin again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -223,6 +227,33 @@ static void fill(struct reply *reply, const struct tree_listing *listing,
 				 S_IFDIR >> 12, LAST_COOKIE);
 }
 
+/* From the beginning: has the kernel kept a part of what the directory held
+ * before it was changed? */
+static bool begins_mixture(struct mount *mount, struct front_node *node)
+{
+	struct tree_attr attr;
+	bool mixture = false;
+
+	if (tree_get_attr(node->node, &attr) < 0)
+		return false;
+	mutex_lock(&mount->lock);
+	if (node->half_read)
+		mixture = node->half_read_ns != attr.ctime_ns;
+	if (!node->half_read || mixture)
+		node->half_read_ns = attr.ctime_ns;
+	node->half_read = true;
+	mutex_unlock(&mount->lock);
+	return mixture;
+}
+
+static void came_to_end(struct mount *mount, struct front_node *node)
+{
+	mutex_lock(&mount->lock);
+	node->half_read = false;
+	mutex_unlock(&mount->lock);
+	drop_listing(mount, node);
+}
+
 static int fill_directory(struct reply *reply, fuse_ino_t id, uint64_t offset)
 {
 	struct mount *mount = reply->mount;
@@ -231,11 +262,14 @@ static int fill_directory(struct reply *reply, fuse_ino_t id, uint64_t offset)
 
 	if (rc < 0)
 		return rc;
+	/* Pages of a directory are dropped without waiting for requests. */
+	if (offset == 0 && begins_mixture(mount, reply->directory))
+		fuse_lowlevel_notify_inval_inode(mount->session, id, 0, 0);
 	rc = get_listing(mount, reply->directory, offset == 0, &listing);
 	if (rc == 0) {
 		fill(reply, listing->listing, offset);
-		if (reply->used == 0) /* the end: nobody goes on from here */
-			drop_listing(mount, reply->directory);
+		if (reply->used == 0) /* nobody goes on from here */
+			came_to_end(mount, reply->directory);
 		front_listing_put(mount, listing);
 	}
 	front_end(mount, reply->directory);

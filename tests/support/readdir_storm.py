@@ -97,4 +97,5 @@ def main():
     print(f"{rounds} listings of {len(stays)} names and more, {seeks} seeks")
 
 
-main()
+if __name__ == "__main__":
+    main()
