@@ -17,9 +17,9 @@ writer=$!
 on_exit "kill $writer"
 until_true 5 test -s "$WORK/log"
 
-slots_hold() { python3 "$SUPPORT/slots.py" check "$1" "$2/log" "$WORK/log"; }
+slots_hold() { python3 "$SUPPORT/slots.py" check "$1" "$2/log" "$2/after/log"; }
 slots_hold_snapshot() {
-	python3 "$SUPPORT/slots.py" check "$1" "$2" "$WORK/log"
+	python3 "$SUPPORT/slots.py" check "$1" "$2" "$2.after"
 }
 
 power_cuts "$cuts" "$writer"

@@ -38,6 +38,7 @@ snapshots_forever() {
 		name=s$nr
 		cat "${cut_logs[0]}" >"$WORK/snapshot.$name"
 		cowd snapshot create "$inner@$name" -q || return
+		cat "${cut_logs[0]}" >"$WORK/snapshot.$name.after"
 		echo "$name" >>"$WORK/taken"
 		if ((nr > 8)); then
 			echo "s$((nr - 8))" >>"$WORK/deleted"
@@ -62,14 +63,18 @@ power_cuts() {
 		mkdir "$WORK/cut/$cut"
 		cp "${cut_logs[@]}" "$WORK/taken" "$WORK/cut/$cut"
 		cowd snapshot create "$STORE@cut$cut" -q
+		mkdir "$WORK/cut/$cut/after"
+		cp "${cut_logs[@]}" "$WORK/cut/$cut/after"
 		cp "$WORK/deleted" "$WORK/cut/$cut"
 	done
 	kill "$taker" "$@" 2>/dev/null || true
 	wait "$taker" "$@" 2>/dev/null || true
 }
 
-# power_check COUNT CHECK: opens each cut; CHECK VIEW LOG-DIRECTORY looks at
-# the head, CHECK-snapshot VIEW/.snapshots/NAME LOG at each that must be there.
+# power_check COUNT CHECK: opens each cut; CHECK VIEW DIRECTORY looks at the
+# head, with the logs from just before the cut, and after/ the same from just
+# after; CHECK_snapshot VIEW/.snapshots/NAME LOG (and LOG.after) at each
+# snapshot that must be there.
 power_check() {
 	local count=$1 check=$2 cut logs try name
 	kept=0

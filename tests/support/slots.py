@@ -2,21 +2,21 @@
 """Changes names in a tree and checks them after a crash.
 
   slots.py write TREE LOG    until it fails
-  slots.py check TREE LOG ALL
+  slots.py check TREE LOG AFTER
 
 A slot is a name, slots/NUMBER. Each change gives one slot its next version,
 or takes it away, and is acknowledged by an fsync of the directory: LOG has
 "begin SLOT VERSION KIND" before it and "done SLOT VERSION" after. What is
 found later is the state of the last "done", or of a "begin" behind it, and is
-whole: content, attribute and owner belong to one version. LOG was copied before
-the moment that TREE shows, ALL has what began after that as well.
+whole: content, attribute and owner belong to one version. LOG was copied just
+before the moment that TREE shows, and AFTER just after.
 """
 import os
 import random
 import sys
 
 SLOTS = 40
-KINDS = ("replace", "write", "link", "exchange", "move", "remove")
+KINDS = ("replace", "write", "link", "move", "remove")
 
 
 def text(slot, version):
@@ -84,11 +84,11 @@ def read_log(path):
         return [line.split() for line in log.read().split("\n")[:-1]]
 
 
-def possible(log_path, all_path):
+def possible(log_path, after_path):
     """For each slot the states it may have: version and kind."""
     states = {slot: [(0, "replace" if slot % 2 == 0 else "remove")]
               for slot in range(SLOTS)}
-    for word, slot, version, *kind in read_log(all_path):
+    for word, slot, version, *kind in read_log(after_path):
         if word == "begin":
             states[int(slot)].append((int(version), kind[0]))
     for word, slot, version, *_ in read_log(log_path):
@@ -128,8 +128,8 @@ def allowed(states, found, in_flight):
     return False
 
 
-def check(tree, log_path, all_path):
-    states = possible(log_path, all_path)
+def check(tree, log_path, after_path):
+    states = possible(log_path, after_path)
     bad = 0
     for slot in range(SLOTS):
         found = look(f"{tree}/slots/{slot}", slot)
