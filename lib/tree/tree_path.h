@@ -26,3 +26,16 @@ struct tree_source {
 };
 NODISCARD int tree_which(struct tree_node *node,
 			 struct tree_source *out_source);
+
+/*
+ * Calls visit with every name in the tree, directories before what is in
+ * them; path: from the root, without a slash before it. A return that is not 0
+ * ends it, a negative one is returned. What changes meanwhile may be missed,
+ * or be told twice.
+ */
+typedef int tree_name_visit(void *context, const char *path, uint64_t inode,
+			    uint32_t kind);
+NODISCARD int tree_walk_names(struct tree *tree, tree_name_visit *visit,
+			      void *context);
+/* Where a directory is now: as above, of malloc. -ENOENT: nowhere any more. */
+NODISCARD int tree_directory_path(struct tree_node *directory, char **out_path);
