@@ -14,6 +14,7 @@
 #include "command.h"
 #include "human.h"
 #include "json_out.h"
+#include "mountinfo.h"
 
 #define CLOSE_WAIT_NS INT64_C(120000000000)
 enum { EXIT_WAIT_MS = 3000 };
@@ -25,56 +26,30 @@ static void nap(void)
 	nanosleep(&time, NULL);
 }
 
-/* mountinfo writes blanks and backslashes as \ooo. */
-static void unescape(char *text)
-{
-	char *to = text;
+struct sought {
+	const char *path;
+	char *source;
+	size_t source_bytes;
+	bool found;
+};
 
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
-		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
-		    text[3] <= '7') {
-			*to++ = (char)((text[1] - '0') * 64 +
-				       (text[2] - '0') * 8 + text[3] - '0');
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
+/* The last one counts: it is the topmost. */
+static int note_source(void *context, const struct mountinfo *info)
+{
+	struct sought *sought = context;
+
+	if (strcmp(info->mountpoint, sought->path) != 0)
+		return 0;
+	sought->found = info->is_cowd;
+	snprintf(sought->source, sought->source_bytes, "%s", info->source);
+	return 0;
 }
 
 bool mount_source(const char *path, char *source, size_t source_bytes)
 {
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	AUTO_FREE char *line = NULL;
-	size_t line_bytes = 0;
-	bool found = false;
+	struct sought sought = { path, source, source_bytes, false };
 
-	while (file && getline(&line, &line_bytes, file) > 0) {
-		char *rest = strstr(line, " - "), *mountpoint = line;
-		char type[64], from[PATH_MAX + 600];
-		int i;
-
-		for (i = 0; mountpoint && i < 4; i++) {
-			mountpoint = strchr(mountpoint, ' ');
-			mountpoint += mountpoint ? 1 : 0;
-		}
-		if (!rest || !mountpoint ||
-		    sscanf(rest, " - %63s %4695s", type, from) != 2)
-			continue;
-		mountpoint[strcspn(mountpoint, " ")] = '\0';
-		unescape(mountpoint);
-		if (strcmp(mountpoint, path) != 0)
-			continue;
-		found = strcmp(type, "fuse.cowd") == 0 ||
-			strcmp(type, "fuseblk.cowd") == 0;
-		unescape(from);
-		snprintf(source, source_bytes, "%s", from);
-	}
-	if (file)
-		fclose(file);
-	return found;
+	return mountinfo_each(note_source, &sought) == 0 && sought.found;
 }
 
 /* Its daemon died: whatever has it open gets errors only. */

@@ -187,6 +187,8 @@ int cmd_layer_remove(struct cli *cli);
 int cmd_export(struct cli *cli);
 int cmd_which(struct cli *cli);
 int cmd_restore(struct cli *cli);
+int cmd_path(struct cli *cli);
+int cmd_lsof(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);
 int cmd_stats(struct cli *cli);

@@ -149,6 +149,19 @@ static int take_snapdir(struct mount_options *options, const struct row *row,
 	return 0;
 }
 
+static int take_cowddir(struct mount_options *options, const struct row *row,
+			const char *value)
+{
+	if (strcmp(value, "off") == 0) {
+		options->cowddir[0] = '\0';
+		return 0;
+	}
+	if (value[0] != '.' || strchr(value, '/') || strcmp(value, ".") == 0 ||
+	    strcmp(value, "..") == 0 || strcmp(value, ".snapshots") == 0)
+		return -EINVAL;
+	return take_text(options, row, value);
+}
+
 static int take_uid(struct mount_options *options, const struct row *row,
 		    const char *value)
 {
@@ -250,6 +263,7 @@ static const struct row rows[] = {
 	/* cowd's own */
 	MEMBER("name=", take_name, name),
 	OPTION("snapdir=", take_snapdir),
+	MEMBER("cowddir=", take_cowddir, cowddir),
 	MEMBER("max_threads=", take_number, max_threads),
 
 	/* of every file system */
@@ -441,6 +455,7 @@ int mount_options_parse(struct mount_options *options, const char *text,
 	options->entry_timeout_s = NOT_GIVEN_S;
 	options->negative_timeout_s = NOT_GIVEN_S;
 	options->attr_timeout_s = NOT_GIVEN_S;
+	memcpy(options->cowddir, ".cowd", sizeof(".cowd"));
 	options->warnings = json_array();
 	if (!copy || !options->warnings ||
 	    fuse_opt_add_arg(&options->arguments, "cowd") < 0)

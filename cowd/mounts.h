@@ -63,6 +63,10 @@ void mounts_end_move(struct mounts *mounts, const char *branch);
 NODISCARD int mounts_revoke(struct mounts *mounts, const char *target,
 			    bool dry_run, json_t *done,
 			    struct failure *failure);
+/* Appends {"mountpoint", "branch", "number", "pid", "uid", "mode", "inode",
+ * "snapshot_id", "revoked"} for each handle on the trees mounted at target (as
+ * above), the oldest first. */
+void mounts_handles(struct mounts *mounts, const char *target, json_t *list);
 /* The kernel learns that the image became larger; writers go on. */
 void mounts_grown(struct mounts *mounts, const char *branch);
 /* A renamed branch keeps its mounts. */

@@ -16,7 +16,8 @@ static const struct method *find_method(const char *name)
 		methods_snapshot, methods_branch, methods_rollback,
 		methods_space,	  methods_store,  methods_diff,
 		methods_export,	  methods_which,  methods_restore,
-		methods_tree,	  methods_mount,  methods_layer,
+		methods_inode,	  methods_tree,	  methods_mount,
+		methods_layer,
 	};
 	const struct method *method;
 	size_t i;

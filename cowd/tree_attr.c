@@ -8,7 +8,7 @@
 #include "history.h"
 #include "mount_wire.h"
 #include "stat_time.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 uint64_t front_shown_inode(const struct front_slot *slot, uint64_t inode)
 {
@@ -109,6 +109,10 @@ void front_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	if (id == FRONT_SNAPDIR) {
 		front_fill_snapdir(mount, &st);
 		fuse_reply_attr(req, &st, 0);
+		return;
+	}
+	if (front_is_virtual(id)) {
+		virtual_getattr(req, id);
 		return;
 	}
 	if (front_begin(mount, id, &node) < 0) {
@@ -220,7 +224,7 @@ void front_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int to_set,
 	struct tree_attr attr;
 	int rc;
 
-	if (id == FRONT_SNAPDIR || mount->options.read_only) {
+	if (front_is_fixed(id) || mount->options.read_only) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}

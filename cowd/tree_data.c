@@ -13,7 +13,7 @@
 #include "data_range.h"
 #include "mount_wire.h"
 #include "stat_time.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
@@ -88,8 +88,13 @@ void front_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 	AUTO_FREE char *data = malloc(size);
 	size_t len_bytes = 0;
 	struct use use;
-	int rc = data ? begin(&use, req, id, fi) : -ENOMEM;
+	int rc;
 
+	if (front_is_virtual(id)) {
+		virtual_read(req, id, size, offset);
+		return;
+	}
+	rc = data ? begin(&use, req, id, fi) : -ENOMEM;
 	if (rc < 0) {
 		fuse_reply_err(req, front_data_errno(rc));
 		return;
@@ -297,7 +302,9 @@ void front_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
 		return;
 	}
 	/* Mappings keep their handle open: without writers all is clean. */
-	if (!is_being_written(front_mount(req), fi))
+	if (front_is_virtual(id))
+		virtual_lseek(req, id, offset, whence);
+	else if (!is_being_written(front_mount(req), fi))
 		answer_seek(&seek);
 	else if (seek_apart(&seek) < 0)
 		answer_blindly(&seek);

@@ -4,7 +4,8 @@
  *
  * A node id is slot << 48 | inode. Slot 0 is the head that was mounted; a
  * moved head and each snapshot below .snapshots take another one. The root is
- * 1 whatever the head's slot, and .snapshots is FRONT_SNAPDIR.
+ * 1 whatever the head's slot, and .snapshots is FRONT_SNAPDIR. What else is not
+ * the tree's is in a slot of its own.
  */
 #pragma once
 
@@ -20,8 +21,9 @@
 enum {
 	FRONT_SNAPDIR = 2, /* no tree has an inode of that number */
 	FRONT_SLOT_SHIFT = 48,
-	FRONT_SLOTS = 1 << 16,
-	FRONT_LISTINGS_MAX = 64, /* directories that are being read */
+	FRONT_SLOTS = (1 << 16) - 1,
+	FRONT_VIRTUAL_SLOT = FRONT_SLOTS, /* of tree_virtual.h */
+	FRONT_LISTINGS_MAX = 64,	  /* directories that are being read */
 };
 
 #define FRONT_INODE_MASK ((UINT64_C(1) << FRONT_SLOT_SHIFT) - 1)
@@ -72,6 +74,10 @@ struct front {
 	/* While the head is moved. */
 	struct view *next_view;
 	struct tree_listing *old_names;
+	struct front_handle *handles; /* that are open, newest first */
+	uint64_t next_handle;
+	struct virtual_node *virtual_nodes;
+	uint64_t next_virtual;
 	bool no_open; /* the kernel does without OPEN and RELEASE */
 	bool no_opendir;
 	bool kernel_times; /* it tells when files were written to */
@@ -81,6 +87,11 @@ struct front_handle {
 	struct front_node *node; /* pinned by its opens */
 	struct file *file;	 /* while node->node is there */
 	bool writable, looked_at_atime;
+	uint64_t nr; /* never the same for two */
+	pid_t pid;   /* who opened it, and how */
+	uid_t uid;
+	int flags;
+	struct front_handle *next, *previous;
 };
 
 static inline struct mount *front_mount(fuse_req_t req)
@@ -91,6 +102,17 @@ static inline struct mount *front_mount(fuse_req_t req)
 static inline struct front_handle *front_handle(const struct fuse_file_info *fi)
 {
 	return fi ? (struct front_handle *)(uintptr_t)fi->fh : NULL;
+}
+
+/* Not of any tree: nothing of it can be changed. */
+static inline bool front_is_virtual(fuse_ino_t id)
+{
+	return id >> FRONT_SLOT_SHIFT == FRONT_VIRTUAL_SLOT;
+}
+
+static inline bool front_is_fixed(fuse_ino_t id)
+{
+	return id == FRONT_SNAPDIR || front_is_virtual(id);
 }
 
 /* What a caller may see of an error inside. */
@@ -152,6 +174,9 @@ void front_destroy(struct mount *mount, struct front_node *node);
 /* Is the name in the root not the tree's? */
 bool front_is_snapdir(const struct mount *mount, fuse_ino_t parent,
 		      const char *name);
+/* The same, of .cowd, too. */
+bool front_is_fixed_name(struct mount *mount, fuse_ino_t parent,
+			 const char *name);
 /* Fills in what the kernel is told; attr NULL: asked for. */
 NODISCARD int front_fill_entry(struct mount *mount, struct front_node *node,
 			       const struct tree_attr *attr,
@@ -205,6 +230,9 @@ void front_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		  mode_t mode, struct fuse_file_info *fi);
 void front_release(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi);
 void front_open_again(const struct waiting_open *waiting);
+/* NULL: there is none. */
+struct front_handle *front_find_handle(struct mount *mount, uint64_t nr)
+	REQUIRES(mount->lock);
 
 /* Without setuid and setgid, which changes of data and owner put an end to:
  * sets the mode, and returns what of attr is to be set. */

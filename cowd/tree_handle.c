@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "stat_time.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 static bool is_writable(const struct fuse_file_info *fi)
 {
@@ -30,6 +30,45 @@ static void count(struct mount *mount, struct front_handle *handle, int change)
 		mount->readers += (unsigned)change;
 }
 
+/* Who has it open, and by which number it is known. */
+static void enlist(fuse_req_t req, struct front_handle *handle, int flags)
+{
+	const struct fuse_ctx *context = fuse_req_ctx(req);
+	struct mount *mount = front_mount(req);
+	struct front *front = mount->tree;
+
+	handle->pid = context->pid;
+	handle->uid = context->uid;
+	handle->flags = flags;
+	mutex_lock(&mount->lock);
+	count(mount, handle, 1);
+	handle->nr = ++front->next_handle;
+	handle->next = front->handles;
+	if (front->handles)
+		front->handles->previous = handle;
+	front->handles = handle;
+	mutex_unlock(&mount->lock);
+}
+
+static void leave_list(struct front *front, struct front_handle *handle)
+{
+	if (handle->next)
+		handle->next->previous = handle->previous;
+	if (handle->previous)
+		handle->previous->next = handle->next;
+	else
+		front->handles = handle->next;
+}
+
+struct front_handle *front_find_handle(struct mount *mount, uint64_t nr)
+{
+	struct front_handle *handle = mount->tree->handles;
+
+	while (handle && handle->nr != nr)
+		handle = handle->next;
+	return handle;
+}
+
 static void close_handle(struct mount *mount, struct front_handle *handle)
 {
 	struct front_node *node = handle->node;
@@ -39,6 +78,7 @@ static void close_handle(struct mount *mount, struct front_handle *handle)
 		tree_file_close(node->node);
 	mutex_lock(&mount->lock);
 	count(mount, handle, -1);
+	leave_list(mount->tree, handle);
 	unused = front_detach(mount, node);
 	mutex_unlock(&mount->lock);
 	if (unused)
@@ -81,9 +121,7 @@ static int open_node(fuse_req_t req, struct front_node *node,
 		free(handle);
 		return rc;
 	}
-	mutex_lock(&mount->lock);
-	count(mount, handle, 1);
-	mutex_unlock(&mount->lock);
+	enlist(req, handle, fi->flags);
 	fi->fh = (uintptr_t)handle;
 	fi->keep_cache = 1;
 	fi->direct_io = mount->options.direct_io;
@@ -114,6 +152,10 @@ void front_open_file(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 
 	if (mount->tree->no_open) {
 		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	if (front_is_virtual(id)) {
+		virtual_open(req, id, fi);
 		return;
 	}
 	if (is_writable(fi))
@@ -187,9 +229,9 @@ static void create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	struct front_node *node;
 	int rc = 0;
 
-	if (mount->options.read_only || parent == FRONT_SNAPDIR)
+	if (mount->options.read_only || front_is_fixed(parent))
 		rc = -EROFS;
-	else if (name && front_is_snapdir(mount, parent, name))
+	else if (name && front_is_fixed_name(mount, parent, name))
 		rc = -EISDIR;
 	if (rc == 0)
 		rc = waits(req, parent, name ? name : "/", mode, fi);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "history.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 /* Places of what is in no tree_listing. */
 #define DOT_COOKIE UINT64_C(1)
@@ -305,6 +305,34 @@ static int fill_snapshots(struct reply *reply, uint64_t offset)
 	return rc;
 }
 
+/* Cookies are places in the list: what comes or goes meanwhile may be missed
+ * or told twice, as in /proc. */
+static int fill_virtual(struct reply *reply, fuse_ino_t id, uint64_t offset)
+{
+	enum virtual_place place = (enum virtual_place)(id & FRONT_INODE_MASK);
+	struct virtual_list list;
+	size_t i;
+	int rc;
+
+	if (offset < DOT_COOKIE)
+		add_plain(reply, ".", place, S_IFDIR >> 12, DOT_COOKIE);
+	if (offset < DOTDOT_COOKIE)
+		add_plain(reply, "..",
+			  place == VIRTUAL_ROOT ? ROOT_INODE : VIRTUAL_ROOT,
+			  S_IFDIR >> 12, DOTDOT_COOKIE);
+	rc = virtual_list(reply->req, place, NULL, &list);
+	if (rc < 0)
+		return rc;
+	i = offset > DOTDOT_COOKIE ? (size_t)(offset - DOTDOT_COOKIE) : 0;
+	for (; i < list.count; i++)
+		if (!add_plain(
+			    reply, list.entries[i].name, VIRTUAL_FIRST_NODE + i,
+			    list.entries[i].mode >> 12, DOTDOT_COOKIE + i + 1))
+			break;
+	virtual_list_free(&list);
+	return 0;
+}
+
 static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		 bool plus)
 {
@@ -321,6 +349,8 @@ static void list(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		rc = -ENOMEM;
 	else if (id == FRONT_SNAPDIR)
 		rc = fill_snapshots(&reply, (uint64_t)offset);
+	else if (front_is_virtual(id))
+		rc = fill_virtual(&reply, id, (uint64_t)offset);
 	else
 		rc = fill_directory(&reply, id, (uint64_t)offset);
 	if (rc < 0 && reply.used == 0)
@@ -353,7 +383,7 @@ void front_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = 0;
-	fi->cache_readdir = id != FRONT_SNAPDIR;
+	fi->cache_readdir = !front_is_fixed(id);
 	fi->keep_cache = fi->cache_readdir;
 	fuse_reply_open(req, fi);
 }

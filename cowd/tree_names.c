@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 /* Names nobody may make or remove; 0: it is a name like others. */
-static int refuse(const struct mount *mount, fuse_ino_t parent,
-		  const char *name, int if_snapdir)
+static int refuse(struct mount *mount, fuse_ino_t parent, const char *name,
+		  int if_snapdir)
 {
-	if (mount->options.read_only || parent == FRONT_SNAPDIR)
+	if (mount->options.read_only || front_is_fixed(parent))
 		return EROFS;
-	return front_is_snapdir(mount, parent, name) ? if_snapdir : 0;
+	return front_is_fixed_name(mount, parent, name) ? if_snapdir : 0;
 }
 
 int front_make(fuse_req_t req, struct front_node *parent, const char *name,
@@ -225,7 +225,7 @@ void front_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t new_parent,
 	struct tree_attr attr;
 	int rc = -refuse(mount, new_parent, new_name, EEXIST);
 
-	if (rc == 0 && id == FRONT_SNAPDIR)
+	if (rc == 0 && front_is_fixed(id))
 		rc = -EPERM;
 	if (rc == 0)
 		rc = begin_two(mount, id, new_parent, &node, &to);
@@ -250,6 +250,10 @@ void front_readlink(fuse_req_t req, fuse_ino_t id)
 
 	if (id == FRONT_SNAPDIR) {
 		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	if (front_is_virtual(id)) {
+		virtual_readlink(req, id);
 		return;
 	}
 	if (front_begin(mount, id, &node) < 0) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "history.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 void front_enter(struct mount *mount)
 {
@@ -143,6 +143,10 @@ void front_forget(struct mount *mount, fuse_ino_t id, uint64_t count)
 
 	if (id == FUSE_ROOT_ID || id == FRONT_SNAPDIR)
 		return;
+	if (front_is_virtual(id)) {
+		virtual_forget(mount, id, count);
+		return;
+	}
 	mutex_lock(&mount->lock);
 	node = find(mount->tree, id);
 	if (node) {
@@ -160,6 +164,13 @@ bool front_is_snapdir(const struct mount *mount, fuse_ino_t parent,
 	return parent == FUSE_ROOT_ID &&
 	       mount->options.snapdir != SNAPDIR_OFF && !mount->snapshot_id &&
 	       strcmp(name, FRONT_SNAPDIR_NAME) == 0;
+}
+
+bool front_is_fixed_name(struct mount *mount, fuse_ino_t parent,
+			 const char *name)
+{
+	return front_is_snapdir(mount, parent, name) ||
+	       virtual_is_name(mount, parent, name);
 }
 
 int front_fill_entry(struct mount *mount, struct front_node *node,
@@ -290,13 +301,17 @@ static void reply_absent(fuse_req_t req)
 static void lookup_name(fuse_req_t req, struct front_node *parent,
 			const char *name)
 {
+	const char *cowddir = front_mount(req)->options.cowddir;
 	struct tree_node *node = NULL;
 	struct tree_attr attr;
 	int rc = strcmp(name, "..") == 0 ?
 			 tree_parent(parent->node, &node, &attr) :
 			 tree_lookup(parent->node, name, &node, &attr);
 
-	if (rc == -ENOENT)
+	if (rc == -ENOENT && parent->id == FUSE_ROOT_ID && *cowddir &&
+	    strcmp(name, cowddir) == 0)
+		virtual_reply_root(req);
+	else if (rc == -ENOENT)
 		reply_absent(req);
 	else
 		front_reply_entry(req, rc, parent->slot, node, &attr);
@@ -310,6 +325,10 @@ void front_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (front_is_snapdir(mount, parent, name)) {
 		reply_snapdir(req);
+		return;
+	}
+	if (front_is_virtual(parent)) {
+		virtual_lookup(req, parent, name);
 		return;
 	}
 	if (parent == FRONT_SNAPDIR) {

@@ -11,7 +11,7 @@
 
 #include "history.h"
 #include "stat_time.h"
-#include "tree_front.h"
+#include "tree_virtual.h"
 
 static bool is_used(const struct front *front, uint16_t nr)
 {
@@ -32,7 +32,8 @@ static struct front_slot *new_slot(struct mount *mount, struct tree *tree,
 
 	if (!slot)
 		return NULL;
-	while (is_used(front, front->next_slot)) { /* I1 */
+	while (front->next_slot == FRONT_VIRTUAL_SLOT ||
+	       is_used(front, front->next_slot)) { /* I1 */
 		front->next_slot++;
 		if (++tries > FRONT_SLOTS) {
 			free(slot);
@@ -135,6 +136,18 @@ static struct front_node *find_root(struct front *front)
 	return root;
 }
 
+/* What the tree has is never hidden. */
+static void warn_of_name(struct mount *mount)
+{
+	const char *name = mount->options.cowddir;
+
+	if (*name && !mount->snapshot_id &&
+	    !virtual_is_name(mount, FUSE_ROOT_ID, name))
+		mount_options_warn(&mount->options, "cowddir",
+				   "the tree has something of that name, "
+				   "which is what is shown");
+}
+
 int front_open(struct mount *mount, struct failure *failure)
 {
 	struct front *front = calloc(1, sizeof(*front));
@@ -166,8 +179,10 @@ int front_open(struct mount *mount, struct failure *failure)
 		HASH_ADD(hh, front->nodes, id, sizeof(root->id), root);
 	}
 	mutex_unlock(&mount->lock);
-	if (front->head)
+	if (front->head) {
+		warn_of_name(mount);
 		return 0;
+	}
 	tree_node_put(root->node, 1);
 	tree_close(tree);
 	free(root);
@@ -196,6 +211,7 @@ void front_close(struct mount *mount)
 {
 	struct front *front = mount->tree;
 	struct front_node *node, *next_node;
+	struct front_handle *handle;
 	struct front_slot *slot;
 
 	if (!front)
@@ -212,6 +228,11 @@ void front_close(struct mount *mount)
 			tree_close(slot->tree);
 		free(slot);
 	}
+	while ((handle = front->handles) != NULL) {
+		front->handles = handle->next;
+		free(handle);
+	}
+	virtual_close(front);
 	free(front);
 	mount->tree = NULL;
 }

@@ -49,7 +49,7 @@ void front_getxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 
 	if (rc == 0)
 		rc = check_kind(name);
-	if (rc == 0 && id == FRONT_SNAPDIR)
+	if (rc == 0 && front_is_fixed(id))
 		rc = -ENODATA;
 	if (rc == 0)
 		rc = front_begin(mount, id, &node);
@@ -69,7 +69,7 @@ void front_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	struct front_node *node;
 	int rc = check_kind(name);
 
-	if (id == FRONT_SNAPDIR || mount->options.read_only)
+	if (front_is_fixed(id) || mount->options.read_only)
 		rc = -EROFS;
 	else if (rc == 0 && (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
 		rc = -EINVAL;
@@ -137,7 +137,7 @@ void front_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 	size_t bytes = 0;
 	int rc;
 
-	if (id == FRONT_SNAPDIR) {
+	if (front_is_fixed(id)) {
 		reply_value(req, 0, "", size, 0);
 		return;
 	}
@@ -160,7 +160,7 @@ void front_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 	struct front_node *node;
 	int rc = check_kind(name);
 
-	if (id == FRONT_SNAPDIR || mount->options.read_only)
+	if (front_is_fixed(id) || mount->options.read_only)
 		rc = -EROFS;
 	if (rc == 0)
 		rc = front_begin(mount, id, &node);

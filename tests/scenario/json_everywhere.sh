@@ -60,6 +60,8 @@ dry layer-remove layer remove t.cowd d
 valid status status t.cowd
 valid diff diff base t.cowd
 valid which which t.cowd -- /
+valid path path t.cowd 1
+valid lsof lsof t.cowd
 cowd snapshot create -q t.cowd@one
 dry restore restore t.cowd@one -- /
 valid diff diff s.cowd@aa
