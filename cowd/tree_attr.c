@@ -206,7 +206,11 @@ static int set_attr(fuse_req_t req, struct front_node *node,
 		mask |= TREE_SET_MTIME;
 		attr.mtime_ns = stat_time_now_ns();
 	}
-	/* Of a chown to nobody else nothing else arrives. */
+	/* Of a chown to nobody else nothing else arrives, or nothing. */
+	if (mask == 0) {
+		mask = TREE_SET_CTIME;
+		attr.ctime_ns = stat_time_now_ns();
+	}
 	if ((wire_kills() && !(mask & TREE_SET_MODE)) ||
 	    (mask & ~(unsigned)TREE_SET_CTIME) == 0)
 		mask |= front_kill_mode(req, node->node, &attr);

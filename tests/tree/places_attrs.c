@@ -193,6 +193,21 @@ static int times_follow(void)
 	return 0;
 }
 
+static int change_owner_to_nobody(void)
+{
+	static const char *const names[] = { "file", "full", "link", "fifo" };
+	struct timespec last;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		last = stat_of(names[i]).st_ctim;
+		usleep(20000);
+		TRY(lchown(names[i], -1U, -1U));
+		CHECK(is_later(names[i], last));
+	}
+	return 0;
+}
+
 static int get_xattr(void)
 {
 	char value[64] = "";
@@ -383,6 +398,7 @@ const struct row places_attr_rows[] = {
 	{ "utimens now and omit", change_times_to_now, WRITES(0) },
 	{ "utimens by another user", change_times_by_other, WRITES(EPERM) },
 	{ "ctime and mtime", times_follow, WRITES(0) },
+	{ "chown to nobody else", change_owner_to_nobody, WRITES(0) },
 	{ "getxattr", get_xattr, READS(ENODATA) },
 	{ "listxattr", list_xattr, READS(ERANGE) },
 	{ "setxattr", set_xattr, WRITES(0) },
