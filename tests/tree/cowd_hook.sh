@@ -46,7 +46,7 @@ fi
 
 # Any operation of the store's history is what undo would revert.
 case $action in
-snapshot | delete | rollback)
+snapshot | delete | rollback | gc)
 	[ -z "$undo" ] || {
 		forget undo "$undo"
 		echo "drop $undo"

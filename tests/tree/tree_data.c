@@ -210,11 +210,17 @@ static struct answer run_seek(struct side *side, const struct op *op)
 {
 	int fd = open_file(op->path, O_RDONLY);
 	struct answer answer = answer_of(fd < 0 ? -1 : 0);
+	struct stat st = { .st_mode = 0 };
 	off_t at = 0;
 
 	if (fd < 0)
 		return answer;
-	while (side->syncs && !on_ext4(fd)) {
+	if (!side->syncs || on_ext4(fd) || fstat(fd, &st) ||
+	    !S_ISREG(st.st_mode)) {
+		close(fd);
+		return answer;
+	}
+	for (;;) {
 		off_t data = lseek(fd, at, SEEK_DATA);
 		unsigned char byte = 0;
 

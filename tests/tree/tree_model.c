@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES_KEPT = 40, LINE_BYTES = 400, KINDS_MOST = 64 };
+enum { LINES_KEPT = 40, LINE_BYTES = 800, KINDS_MOST = 64 };
 
 static const struct {
 	const char *name;
@@ -80,14 +80,35 @@ static void escape(const char *path, char *out, size_t room)
 	out[used] = '\0';
 }
 
+/* The file of an operation by handle, as it is called now. */
+static void name_of_handle(const struct world *world, const struct op *op,
+			   char *path)
+{
+	const char *root = world->reference.root;
+	char link[64];
+	char target[PATH_MAX];
+	ssize_t bytes;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d",
+		 world->reference.handle[op->slot]);
+	bytes = readlink(link, target, sizeof(target) - 1);
+	if (bytes <= (ssize_t)strlen(root))
+		return;
+	target[bytes] = '\0';
+	snprintf(path, PATH_MAX, "= %s", target + strlen(root) + 1);
+}
+
 static const char *note(const struct world *world, const char *name,
 			const struct op *op)
 {
 	char *line = lines[world->op_nr % LINES_KEPT];
+	char by_handle[PATH_MAX] = "";
 	char path[140];
 	char path2[140];
 
-	escape(op->path, path, sizeof(path));
+	if (!*op->path)
+		name_of_handle(world, op, by_handle);
+	escape(*op->path ? op->path : by_handle, path, sizeof(path));
 	escape(op->path2, path2, sizeof(path2));
 	snprintf(line, LINE_BYTES,
 		 "%" PRIu64 " %s%s '%s' '%s' %s [%" PRIu64 " +%" PRIu64
