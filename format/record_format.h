@@ -26,7 +26,8 @@ enum record_type {
 	RECORD_TYPE_JUMP,   /* the next record block */
 	RECORD_TYPE_ITEMS,  /* a piece of a batch of items */
 	RECORD_TYPE_SYNCED, /* changes nothing; its header tells enough */
-	RECORD_TYPE_LAST = RECORD_TYPE_SYNCED,
+	RECORD_TYPE_SHARE,  /* blocks stored already: share_format.h */
+	RECORD_TYPE_LAST = RECORD_TYPE_SHARE,
 };
 
 enum {

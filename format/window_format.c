@@ -77,44 +77,85 @@ static uint8_t *put_sum(uint8_t *next, uint64_t sum)
 	return next + sizeof(disk);
 }
 
+/* One run of length slots; returns where the next begins. */
+static uint8_t *put_run(const struct slot *head, size_t length, uint8_t *next)
+{
+	struct disk_run run = {
+		.first = le16_put(head->first),
+		.count = le16_put(head->kind == SLOT_KIND_ZERO ?
+					  head->count :
+					  (uint16_t)length),
+		.kind = head->kind,
+		.lz4 = head->lz4,
+		.block = le16_put(head->block),
+		.segment = le32_put(head->segment),
+		.birth = le32_put(head->birth),
+	};
+	size_t i;
+
+	memcpy(next, &run, sizeof(run));
+	next += sizeof(run);
+	if (head->kind == SLOT_KIND_LZ4)
+		next = put_sum(next, head->sum);
+	for (i = 0; head->kind == SLOT_KIND_RAW && i < length; i++)
+		next = put_sum(next, head[i].sum);
+	return next;
+}
+
+size_t slot_runs_encode(const struct slot *slots, size_t slot_count,
+			uint8_t *out, uint32_t *out_run_count)
+{
+	uint8_t *next = out;
+	uint32_t run_count = 0;
+	size_t i, length;
+
+	for (i = 0; i < slot_count; i += length, run_count++) {
+		length = run_length(&slots[i], slot_count - i);
+		next = put_run(&slots[i], length, next);
+	}
+	*out_run_count = run_count;
+	return (size_t)(next - out);
+}
+
+size_t slot_runs_fit(const struct slot *slots, size_t slot_count,
+		     size_t room_bytes)
+{
+	const size_t run_bytes = sizeof(struct disk_run);
+	size_t i, length, sums;
+
+	for (i = 0; i < slot_count; i += length) {
+		length = run_length(&slots[i], slot_count - i);
+		sums = slots[i].kind == SLOT_KIND_RAW ? length :
+		       slots[i].kind == SLOT_KIND_LZ4 ? 1 :
+							0;
+		if (run_bytes + sums * sizeof(struct le64) > room_bytes) {
+			if (slots[i].kind != SLOT_KIND_RAW ||
+			    room_bytes < run_bytes)
+				return i;
+			return i +
+			       (room_bytes - run_bytes) / sizeof(struct le64);
+		}
+		room_bytes -= run_bytes + sums * sizeof(struct le64);
+	}
+	return slot_count;
+}
+
 size_t window_encode(uint64_t seed, const struct window_key *key,
 		     const struct slot *slots, size_t slot_count, uint8_t *out)
 {
 	struct disk_window header = { .version = le32_put(FORMAT_VERSION) };
-	uint8_t *next = out + sizeof(header);
-	uint32_t run_count = 0;
-	size_t i, j, length;
+	uint32_t run_count;
+	size_t len_bytes = sizeof(header);
 
-	for (i = 0; i < slot_count; i += length, run_count++) {
-		const struct slot *head = &slots[i];
-		struct disk_run run = {
-			.first = le16_put(head->first),
-			.kind = head->kind,
-			.lz4 = head->lz4,
-			.block = le16_put(head->block),
-			.segment = le32_put(head->segment),
-			.birth = le32_put(head->birth),
-		};
-
-		length = run_length(head, slot_count - i);
-		run.count = le16_put(head->kind == SLOT_KIND_ZERO ?
-					     head->count :
-					     (uint16_t)length);
-		memcpy(next, &run, sizeof(run));
-		next += sizeof(run);
-		if (head->kind == SLOT_KIND_LZ4)
-			next = put_sum(next, head->sum);
-		if (head->kind == SLOT_KIND_RAW)
-			for (j = 0; j < length; j++)
-				next = put_sum(next, slots[i + j].sum);
-	}
+	len_bytes += slot_runs_encode(slots, slot_count, out + len_bytes,
+				      &run_count);
 	header.run_count = le32_put(run_count);
 	memcpy(out, &header, sizeof(header));
-	header.checksum = le64_put(
-		key_checksum(seed, key, out + sizeof(header.checksum),
-			     (size_t)(next - out) - sizeof(header.checksum)));
+	header.checksum =
+		le64_put(key_checksum(seed, key, out + sizeof(header.checksum),
+				      len_bytes - sizeof(header.checksum)));
 	memcpy(out, &header, sizeof(header));
-	return (size_t)(next - out);
+	return len_bytes;
 }
 
 static bool run_valid(const struct slot *head, unsigned count, unsigned begin)
@@ -172,27 +213,16 @@ static size_t run_expand(const struct slot *head, unsigned count,
 	return need;
 }
 
-int window_decode(uint64_t seed, const struct window_key *key,
-		  const void *bytes, size_t len_bytes, struct slot *slots,
-		  size_t *out_slot_count)
+int slot_runs_decode(const uint8_t *bytes, size_t len_bytes, uint32_t run_count,
+		     struct slot *slots, size_t *out_slot_count,
+		     size_t *out_bytes)
 {
-	const uint8_t *next = bytes, *end = next + len_bytes;
-	struct disk_window header;
+	const uint8_t *next = bytes, *end = bytes + len_bytes;
 	size_t slot_count = 0, taken;
 	uint32_t i;
 	unsigned begin = 0;
 
-	if (len_bytes < sizeof(header) || len_bytes > WINDOW_ROW_BYTES_MAX)
-		return -EUCLEAN; /* F-30 */
-	memcpy(&header, next, sizeof(header));
-	if (le64_get(header.checksum) !=
-	    key_checksum(seed, key, next + sizeof(header.checksum),
-			 len_bytes - sizeof(header.checksum)))
-		return -EUCLEAN; /* F-30 */
-	if (le32_get(header.version) != FORMAT_VERSION)
-		return -EUCLEAN; /* F-30 */
-	next += sizeof(header);
-	for (i = 0; i < le32_get(header.run_count); i++) {
+	for (i = 0; i < run_count; i++) {
 		struct disk_run run;
 		struct slot head = { 0 };
 		unsigned count;
@@ -217,7 +247,36 @@ int window_decode(uint64_t seed, const struct window_key *key,
 		next += taken;
 		begin = head.first + count;
 	}
-	if (next != end)
+	*out_slot_count = slot_count;
+	*out_bytes = (size_t)(next - bytes);
+	return 0;
+}
+
+int window_decode(uint64_t seed, const struct window_key *key,
+		  const void *bytes, size_t len_bytes, struct slot *slots,
+		  size_t *out_slot_count)
+{
+	const uint8_t *start = bytes;
+	struct disk_window header;
+	size_t slot_count, used_bytes;
+	int rc;
+
+	if (len_bytes < sizeof(header) || len_bytes > WINDOW_ROW_BYTES_MAX)
+		return -EUCLEAN; /* F-30 */
+	memcpy(&header, start, sizeof(header));
+	if (le64_get(header.checksum) !=
+	    key_checksum(seed, key, start + sizeof(header.checksum),
+			 len_bytes - sizeof(header.checksum)))
+		return -EUCLEAN; /* F-30 */
+	if (le32_get(header.version) != FORMAT_VERSION)
+		return -EUCLEAN; /* F-30 */
+	rc = slot_runs_decode(start + sizeof(header),
+			      len_bytes - sizeof(header),
+			      le32_get(header.run_count), slots, &slot_count,
+			      &used_bytes);
+	if (rc < 0)
+		return rc;
+	if (used_bytes != len_bytes - sizeof(header))
 		return -EUCLEAN; /* F-31 */
 	*out_slot_count = slot_count;
 	return 0;

@@ -37,3 +37,15 @@ size_t window_encode(uint64_t seed, const struct window_key *key,
 NODISCARD int window_decode(uint64_t seed, const struct window_key *key,
 			    const void *bytes, size_t len_bytes,
 			    struct slot *slots, size_t *out_slot_count);
+
+/*
+ * Runs without a window around them. fit: how many of the slots take no more
+ * than room_bytes. decode: slots holds WINDOW_BLOCKS; -EUCLEAN: F-31 to F-34.
+ */
+size_t slot_runs_encode(const struct slot *slots, size_t slot_count,
+			uint8_t *out, uint32_t *out_run_count);
+size_t slot_runs_fit(const struct slot *slots, size_t slot_count,
+		     size_t room_bytes);
+NODISCARD int slot_runs_decode(const uint8_t *bytes, size_t len_bytes,
+			       uint32_t run_count, struct slot *slots,
+			       size_t *out_slot_count, size_t *out_bytes);

@@ -280,6 +280,7 @@ static int save_rows(struct store *store, const struct saved_state *state)
 			.metadata_blocks = segment->metadata_blocks,
 			.last_lsn = segment->last_lsn,
 			.live = segment->live,
+			.shared = segment->shared,
 		};
 
 		rc = index_segment_put(store->index, &row);

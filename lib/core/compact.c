@@ -11,7 +11,11 @@
 
 #define IDLE_NS INT64_C(3000000000)
 
-enum { DEAD_PERCENT = 50, SAMPLE_CHUNKS = 32 };
+enum {
+	DEAD_PERCENT = 50,
+	SAMPLE_CHUNKS = 32,
+	SWEEP_BLOCKS = 256, /* worth a look at all rows */
+};
 
 /* Windows that a segment's records name. */
 struct window_list {
@@ -188,7 +192,9 @@ static uint32_t next_candidate(struct store *store, uint32_t segment,
 		uint32_t data = s->live_blocks - s->metadata_blocks;
 		uint32_t dead = s->used_blocks - s->live_blocks;
 
-		if (s->id <= segment || !s->sealed || data == 0 || s->stuck)
+		/* Of what is shared, no record tells who has it. */
+		if (s->id <= segment || !s->sealed || data == 0 || s->stuck ||
+		    s->shared_blocks)
 			continue;
 		if ((uint64_t)dead * 100 <
 		    (uint64_t)s->used_blocks * threshold_percent)
@@ -303,7 +309,7 @@ static uint32_t next_unpacked(struct store *store)
 	for (i = 0; i < map->count && !found; i++) {
 		struct segment_space *s = map->segments[i];
 
-		if (s->sealed && !s->packed &&
+		if (s->sealed && !s->packed && !s->shared_blocks &&
 		    s->live_blocks > s->metadata_blocks) {
 			found = s->id;
 			s->packed = true; /* tried, whatever comes of it */
@@ -353,6 +359,8 @@ int compact_idle(struct store *store, bool *out_more)
 	if (now - store->last_activity_ns < IDLE_NS ||
 	    store_check_writable(store, SEGMENT_BYTES) < 0)
 		return 0;
+	if (space_map_kept_blocks(&store->space) >= SWEEP_BLOCKS)
+		return sweep_run(store);
 	if (next_candidate(store, 0, DEAD_PERCENT, &dead))
 		return compact_locked(store, DEAD_PERCENT, false, NULL, NULL,
 				      &result);

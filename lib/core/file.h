@@ -60,6 +60,15 @@ NODISCARD int file_read(struct file *file, uint64_t offset_bytes, void *data,
  * what follows. */
 NODISCARD int file_write(struct file *file, uint64_t offset_bytes,
 			 const void *data, size_t len_bytes);
+/*
+ * What `from` has in a range, also of another view of the store, `to` has as
+ * well: blocks that are stored are not copied but shared, holes stay holes,
+ * what is of base is copied. Ranges of one file must not overlap. Stops early
+ * at the end of `from`, or when it has taken long: out_len_bytes, 0 at the end.
+ */
+NODISCARD int file_share(struct file *from, uint64_t from_bytes,
+			 struct file *to, uint64_t to_bytes, uint64_t len_bytes,
+			 uint64_t *out_len_bytes);
 /* Zeros a range inside the file (punch hole, discard, zero range). */
 NODISCARD int file_zero(struct file *file, uint64_t offset_bytes,
 			uint64_t len_bytes);

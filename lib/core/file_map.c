@@ -187,6 +187,28 @@ int file_apply_extent_locked(struct file *file,
 	return 0;
 }
 
+int file_apply_share_locked(struct file *file, const struct share_record *share)
+{
+	struct space_map *space = &file->view->store->space;
+	unsigned begin = share->slots[0].first;
+	uint32_t count = (uint32_t)share->slot_count;
+	uint32_t i;
+	int rc;
+
+	/* First: what they take the place of may be the same blocks. */
+	for (i = 0; i < count; i++) {
+		const struct slot *slot = &share->slots[i];
+		struct location at = { slot->segment, slot->block };
+
+		space_map_share(space, at, slot_stored_blocks(slot));
+	}
+	rc = file_apply_slots_locked(file, share->window, share->slots, count,
+				     begin, begin + count);
+	if (rc == 0)
+		file_touch_locked(file);
+	return rc;
+}
+
 /* Zeros in one window: uncovered where nothing of base can be seen. */
 static int zero_window(struct file *file, uint64_t number, unsigned begin,
 		       unsigned end) REQUIRES(file->view->store->order_lock)

@@ -24,7 +24,7 @@
 #include "chunk_format.h"
 #include "store_impl.h"
 
-static pthread_rwlock_t *stripe_of(struct file *file, uint64_t block)
+pthread_rwlock_t *file_stripe(struct file *file, uint64_t block)
 {
 	uint64_t window = block / WINDOW_BLOCKS + file->inode * 7;
 
@@ -44,8 +44,7 @@ static int check(struct file *file, uint64_t user_bytes)
 }
 
 /* I4 */
-static int check_item_locked(const struct file *file)
-	REQUIRES(file->view->store->order_lock)
+int file_check_item_locked(const struct file *file)
 {
 	return file->gone || file->version.line == 0 ? -ESTALE : 0;
 }
@@ -57,7 +56,7 @@ static int append_extent_locked(struct file *file, struct extent_record *extent,
 	struct store *store = file->view->store;
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = check_item_locked(file);
+	int rc = file_check_item_locked(file);
 
 	if (rc < 0)
 		return rc;
@@ -100,7 +99,7 @@ static int append_zero_locked(struct file *file, uint64_t first_block,
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = check_item_locked(file);
+	int rc = file_check_item_locked(file);
 
 	if (rc == 0)
 		rc = store_logged(
@@ -276,7 +275,7 @@ static int write_whole(struct file *file, uint64_t first_block,
 	while (block_count > 0) {
 		unsigned room = WINDOW_BLOCKS - first_block % WINDOW_BLOCKS;
 		uint32_t count = block_count < room ? block_count : room;
-		pthread_rwlock_t *stripe = stripe_of(file, first_block);
+		pthread_rwlock_t *stripe = file_stripe(file, first_block);
 		int rc;
 
 		if (count > RECORD_RAW_BLOCKS_MAX)
@@ -313,7 +312,7 @@ static int write_part(struct file *file, uint64_t offset_bytes,
 		      const uint8_t *data, size_t len_bytes)
 {
 	uint64_t block = offset_bytes / BLOCK_BYTES;
-	pthread_rwlock_t *stripe = stripe_of(file, block);
+	pthread_rwlock_t *stripe = file_stripe(file, block);
 	int rc;
 
 	pthread_rwlock_wrlock(stripe); /* I2 */
@@ -335,7 +334,7 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = check_item_locked(file);
+	int rc = file_check_item_locked(file);
 
 	if (rc == 0)
 		rc = store_logged(
@@ -351,13 +350,19 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 	return 0;
 }
 
-static int grow(struct file *file, uint64_t size_bytes)
+int file_grow_locked(struct file *file, uint64_t size_bytes)
 {
-	int rc = 0;
+	return size_bytes > file->item.size_bytes ?
+		       append_resize_locked(file, size_bytes) :
+		       0;
+}
+
+int file_grow(struct file *file, uint64_t size_bytes)
+{
+	int rc;
 
 	mutex_lock(&file->view->store->order_lock);
-	if (size_bytes > file->item.size_bytes)
-		rc = append_resize_locked(file, size_bytes);
+	rc = file_grow_locked(file, size_bytes);
 	mutex_unlock(&file->view->store->order_lock);
 	return rc;
 }
@@ -377,7 +382,7 @@ int file_write(struct file *file, uint64_t offset_bytes, const void *data,
 		return -EFBIG;
 	worker_throttle(store);
 	if (offset_bytes + len_bytes > file_size(file))
-		rc = grow(file, offset_bytes + len_bytes);
+		rc = file_grow(file, offset_bytes + len_bytes);
 	while (left > 0 && rc == 0) {
 		size_t in_block = offset_bytes % BLOCK_BYTES, step;
 
@@ -407,7 +412,7 @@ static int zero_blocks(struct file *file, uint64_t first_block,
 	while (block_count > 0) {
 		uint64_t room = WINDOW_BLOCKS - first_block % WINDOW_BLOCKS;
 		uint64_t count = block_count < room ? block_count : room;
-		pthread_rwlock_t *stripe = stripe_of(file, first_block);
+		pthread_rwlock_t *stripe = file_stripe(file, first_block);
 		int rc;
 
 		worker_throttle(file->view->store);
@@ -503,7 +508,7 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
-	int rc = check_item_locked(file);
+	int rc = file_check_item_locked(file);
 
 	if (rc == 0)
 		rc = store_logged(

@@ -207,6 +207,7 @@ static int visit_all(struct store *store, const struct move_record *move,
 int move_apply_locked(struct store *store, const struct move_record *move)
 {
 	struct apply_context apply = { .move = move, .store = store };
+	bool shared = false;
 	int rc, i;
 
 	rc = visit_all(store, move, move_version, &apply);
@@ -214,6 +215,10 @@ int move_apply_locked(struct store *store, const struct move_record *move)
 		rc = visit_all(store, move, find_users, &apply);
 	if (rc < 0)
 		return rc;
+	for (i = 0; i < move->block_count && !shared; i++)
+		shared = (apply.found >> i & 1) &&
+			 space_map_is_shared(&store->space, move->source[i].at,
+					     slot_stored_blocks(&apply.old[i]));
 	for (i = 0; i < move->block_count; i++) {
 		struct location to = { move->chunk.segment,
 				       move->chunk.block + (unsigned)i };
@@ -230,6 +235,10 @@ int move_apply_locked(struct store *store, const struct move_record *move)
 			space_map_free(&store->space, from,
 				       slot_stored_blocks(&apply.old[i]));
 	}
+	/* Versions that are no neighbours may have had a shared block. */
+	if (shared)
+		space_map_share(&store->space, move->chunk,
+				move->stored_blocks);
 	return 0;
 }
 

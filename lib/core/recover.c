@@ -88,6 +88,23 @@ static int apply_extent(struct replay *replay, const struct record *record,
 	return rc < 0 ? rc : file_put_locked(file);
 }
 
+static int apply_share(struct store *store, const struct record *record)
+	REQUIRES(store->order_lock)
+{
+	AUTO_FREE struct share_record *share = malloc(sizeof(*share));
+	struct file *file = NULL;
+	int rc = share ? share_record_decode(record, share) : -ENOMEM;
+
+	if (rc == 0)
+		rc = file_of(store, share->line, share->gen, share->inode,
+			     &file);
+	if (rc != 0)
+		return rc;
+	mutex_assert_held(&file->view->store->order_lock);
+	rc = file_apply_share_locked(file, share);
+	return rc < 0 ? rc : file_put_locked(file);
+}
+
 static int apply_zero(struct store *store, const struct record *record)
 	REQUIRES(store->order_lock)
 {
@@ -219,6 +236,8 @@ static int apply(void *context, const struct record *record, bool durable)
 		return apply_move(replay, record, durable);
 	case RECORD_TYPE_ITEMS:
 		return apply_items(replay, record);
+	case RECORD_TYPE_SHARE:
+		return apply_share(store, record);
 	case RECORD_TYPE_JUMP:
 	case RECORD_TYPE_SYNCED:
 		break;

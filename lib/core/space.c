@@ -53,6 +53,7 @@ struct walk {
 	size_t version_count, version_capacity;
 	struct audience *audiences; /* of each version */
 	uint64_t branch_blocks, snapshot_blocks, shared_blocks, trash_blocks;
+	bool has_shared; /* blocks that several windows use */
 };
 
 static int by_viewer(const void *a, const void *b)
@@ -222,6 +223,16 @@ static void merge(struct audience *into, const struct audience *other)
 		into->only = NULL;
 }
 
+/* By several windows: counted all together. */
+static bool is_shared(struct walk *walk, const struct slot *slot)
+{
+	struct location at = { slot->segment, slot->block };
+
+	return walk->has_shared &&
+	       space_map_is_shared(&walk->store->space, at,
+				   slot_stored_blocks(slot));
+}
+
 /* Each chunk is counted at its first use in the first version that has it. */
 static void count_version(struct walk *walk, size_t nr)
 {
@@ -233,6 +244,7 @@ static void count_version(struct walk *walk, size_t nr)
 		struct audience audience = walk->audiences[nr];
 		bool first =
 			slot->kind != SLOT_KIND_ZERO &&
+			!is_shared(walk, slot) &&
 			!window_uses_chunk(version->slots, (unsigned)i, slot);
 
 		for (j = 0; j < nr && first; j++)
@@ -411,6 +423,8 @@ static int usage_locked(struct store *store, struct space_usage *out_usage,
 		rc = collect_locked(&walk, &store->graph);
 		mutex_unlock(&store->order_lock);
 	}
+	walk.has_shared = space_map_shared_blocks(&store->space) > 0;
+	walk.shared_blocks = space_map_shared_blocks(&store->space);
 	if (rc == 0)
 		rc = walk_rows(&walk);
 	if (rc == 0)
@@ -520,9 +534,11 @@ static int settle(struct store *store)
 	int rc;
 
 	mutex_lock(&store->maintenance_lock);
-	do
+	rc = space_map_shared_blocks(&store->space) ? sweep_run(store) : 0;
+	if (rc == 0)
 		rc = checkpoint_run(store, false);
-	while (rc == 0 && store->index_loose);
+	while (rc == 0 && store->index_loose)
+		rc = checkpoint_run(store, false);
 	if (rc == 0)
 		rc = checkpoint_run(store, true);
 	if (rc == 0)

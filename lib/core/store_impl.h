@@ -22,6 +22,7 @@
 #include "log.h"
 #include "logging.h"
 #include "mutex.h"
+#include "share_format.h"
 #include "space_map.h"
 #include "store.h"
 #include "store_layers.h"
@@ -243,6 +244,9 @@ NODISCARD int file_apply_extent_locked(struct file *file,
 				       const struct extent_record *extent,
 				       bool is_lz4)
 	REQUIRES(file->view->store->order_lock);
+NODISCARD int file_apply_share_locked(struct file *file,
+				      const struct share_record *share)
+	REQUIRES(file->view->store->order_lock);
 NODISCARD int file_apply_zero_locked(struct file *file, uint64_t first_block,
 				     uint64_t block_count)
 	REQUIRES(file->view->store->order_lock);
@@ -351,6 +355,9 @@ NODISCARD int move_apply_locked(struct store *store,
 NODISCARD int compact_idle(struct store *store, bool *out_more)
 	REQUIRES(store->maintenance_lock);
 
+/* sweep.c: frees shared blocks that nobody refers to any more. */
+NODISCARD int sweep_run(struct store *store) REQUIRES(store->maintenance_lock);
+
 NODISCARD int meta_put_position(struct index *index,
 				const struct log_position *position);
 
@@ -368,6 +375,16 @@ void view_hold_writers(struct view *view);
 void view_release_writers(struct view *view);
 /* Returns when every write that runs now has its record. */
 void view_wait_for_writers(struct view *view);
+
+/* file_write.c. The stripe of a block, before order_lock. */
+pthread_rwlock_t *file_stripe(struct file *file, uint64_t block);
+/* -ESTALE: its item is gone. */
+NODISCARD int file_check_item_locked(const struct file *file)
+	REQUIRES(file->view->store->order_lock);
+/* To size_bytes, unless it is larger. */
+NODISCARD int file_grow_locked(struct file *file, uint64_t size_bytes)
+	REQUIRES(file->view->store->order_lock);
+NODISCARD int file_grow(struct file *file, uint64_t size_bytes);
 
 /* As lseek, of what is below the file; UINT64_MAX: none. */
 NODISCARD int file_base_seek(struct file *file, uint64_t offset_bytes,

@@ -290,7 +290,8 @@ struct segment_row {
 	uint32_t used_blocks;
 	uint32_t metadata_blocks;
 	uint64_t last_lsn;
-	const uint8_t *live; /* SEGMENT_BITMAP_BYTES; borrowed */
+	const uint8_t *live;   /* SEGMENT_BITMAP_BYTES; borrowed */
+	const uint8_t *shared; /* the same, or NULL: none */
 };
 
 typedef int index_segment_visit(void *context, const struct segment_row *row);

@@ -300,6 +300,10 @@ static int read_segment(struct index *index, void *visit, void *context)
 	row.punch = sql_int(index, s, 5, &rc) != 0;
 	row.packed = sql_int(index, s, 6, &rc) != 0;
 	row.live = sql_blob(index, s, 7, &live_bytes, &rc);
+	if (rc == 0 && live_bytes == (size_t)2 * SEGMENT_BITMAP_BYTES) {
+		row.shared = row.live + SEGMENT_BITMAP_BYTES;
+		live_bytes = SEGMENT_BITMAP_BYTES;
+	}
 	if (rc < 0 || live_bytes != SEGMENT_BITMAP_BYTES || row.id == 0 ||
 	    row.used_blocks > SEGMENT_BLOCKS ||
 	    row.metadata_blocks > SEGMENT_BLOCKS)
@@ -316,11 +320,19 @@ int index_segments_load(struct index *index, index_segment_visit *visit,
 
 int index_segment_put(struct index *index, const struct segment_row *row)
 {
+	uint8_t bits[2 * SEGMENT_BITMAP_BYTES];
+	size_t bits_bytes = SEGMENT_BITMAP_BYTES;
+
+	memcpy(bits, row->live, SEGMENT_BITMAP_BYTES);
+	if (row->shared) {
+		memcpy(bits + bits_bytes, row->shared, SEGMENT_BITMAP_BYTES);
+		bits_bytes = sizeof(bits);
+	}
 	return sql_run(index, STATEMENT_SEGMENT_PUT, "iiiiiiib",
 		       (int64_t)row->id, (int64_t)row->sealed,
 		       (int64_t)row->used_blocks, (int64_t)row->metadata_blocks,
 		       row->last_lsn, (int64_t)row->punch, (int64_t)row->packed,
-		       row->live, (size_t)SEGMENT_BITMAP_BYTES);
+		       bits, bits_bytes);
 }
 
 int index_segment_delete(struct index *index, uint32_t id)

@@ -3,6 +3,7 @@
 
 #include "history_format.h"
 #include "record_format.h"
+#include "share_format.h"
 
 #include "fuzz_assert.h"
 
@@ -98,6 +99,19 @@ static void small(const struct record *record)
 		FUZZ_ASSERT(target.block < SEGMENT_BLOCKS);
 }
 
+static void share(const struct record *record)
+{
+	static struct share_record share;
+	size_t i;
+
+	if (share_record_decode(record, &share) < 0)
+		return;
+	FUZZ_ASSERT(share.slot_count > 0 && share.slot_count <= WINDOW_BLOCKS);
+	for (i = 0; i < share.slot_count; i++)
+		FUZZ_ASSERT(share.slots[i].kind != SLOT_KIND_ZERO &&
+			    share.slots[i].first < WINDOW_BLOCKS);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 {
 	struct record record = { 0 };
@@ -120,6 +134,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		break;
 	case RECORD_TYPE_ITEMS:
 		items(&record);
+		break;
+	case RECORD_TYPE_SHARE:
+		share(&record);
 		break;
 	case RECORD_TYPE_ZERO:
 	case RECORD_TYPE_RESIZE:

@@ -158,6 +158,43 @@ static void do_resize(int nr)
 	view_put(view);
 }
 
+/* From a branch or a snapshot into a branch; within a branch apart. */
+static void do_share(int nr)
+{
+	struct image *to = &branches[nr].image;
+	int snapshot = below(3) ? pick_snapshot() : -1, from_nr = pick_branch();
+	const struct image *from = snapshot < 0 ? &branches[from_nr].image :
+						  &snapshots[snapshot].image;
+	struct view *view = open_branch(nr), *source;
+	size_t from_at, to_at, len, rest;
+	uint64_t done = 1;
+
+	if (snapshot < 0)
+		source = open_branch(from_nr);
+	else
+		CHECK(view_open_snapshot(store, snapshots[snapshot].id, &source,
+					 &failure) == 0);
+	random_range(from->size, &from_at, &len);
+	to_at = below(2) ? from_at : below(to->size + 1) & ~(size_t)4095;
+	len = below(3) ? len : SIZE_MAX_BYTES;
+	len = len > from->size - from_at ? from->size - from_at : len;
+	len = len > SIZE_MAX_BYTES - to_at ? SIZE_MAX_BYTES - to_at : len;
+	if (from == to && from_at < to_at + len && to_at < from_at + len)
+		len = 0;
+	for (rest = len; rest > 0 && done > 0; rest -= done)
+		CHECK(file_share(view_image(source), from_at + len - rest,
+				 view_image(view), to_at + len - rest, rest,
+				 &done) == 0);
+	CHECK(rest == 0);
+	if (len && to_at > to->size)
+		memset(to->data + to->size, 0, to_at - to->size);
+	memcpy(to->data + to_at, from->data + from_at, len);
+	if (len && to_at + len > to->size)
+		to->size = to_at + len;
+	view_put(source);
+	view_put(view);
+}
+
 static void do_seek(int nr)
 {
 	const struct image *image = &branches[nr].image;
@@ -177,8 +214,10 @@ static void step(void)
 {
 	uint64_t dice = below(1000);
 
-	if (dice < 420)
+	if (dice < 360)
 		do_write(pick_branch());
+	else if (dice < 420)
+		do_share(pick_branch());
 	else if (dice < 780)
 		do_read(pick_branch());
 	else if (dice < 840)
@@ -248,11 +287,27 @@ static void make_store(void)
 	copy_image(&branches[0].image, &image);
 }
 
+/* What nothing refers to is free, shared as it was. */
+static void zero_all(void)
+{
+	struct space_usage usage;
+	int nr = pick_branch();
+	struct view *view = open_branch(nr);
+
+	CHECK(file_zero(view_image(view), 0, SIZE_MAX_BYTES) == 0);
+	view_put(view);
+	do_gc(0);
+	CHECK(space_usage(store, &usage, NULL, NULL, &failure) == 0);
+	CHECK(usage.shared_bytes == 0);
+	CHECK(usage.branches_unique_bytes == 0);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : 20000;
 	uint64_t i;
 
+	model_shares = true;
 	begin(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
 	buffer = malloc(SIZE_MAX_BYTES);
 	make_base();
@@ -265,6 +320,7 @@ int main(int argc, char **argv)
 	}
 	check_and_reopen();
 	keep_one_branch();
+	zero_all();
 	finish();
 	printf("model: seed %s, %" PRIu64 " operations: equal\n",
 	       argc > 1 ? argv[1] : "1", operations);

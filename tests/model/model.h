@@ -50,6 +50,7 @@ struct model_snapshot {
 		}                                                            \
 	} while (0)
 
+extern bool model_shares; /* blocks may be used in several places */
 extern struct model_branch branches[BRANCHES_MAX];
 extern struct model_snapshot snapshots[SNAPSHOTS_MAX];
 extern struct store *store;

@@ -4,6 +4,7 @@
 #include "logging.h"
 #include "model.h"
 
+bool model_shares;
 struct model_branch branches[BRANCHES_MAX];
 struct model_snapshot snapshots[SNAPSHOTS_MAX];
 struct store *store;

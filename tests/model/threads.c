@@ -52,7 +52,8 @@ struct worker {
 	unsigned nr;
 	unsigned seed;
 	uint32_t version[BLOCKS];
-	uint32_t item[ITEMS]; /* 0: absent */
+	unsigned written_as[BLOCKS]; /* the block that a copy is of */
+	uint32_t item[ITEMS];	     /* 0: absent */
 };
 
 static void fill(uint8_t *block, unsigned owner, unsigned nr, uint32_t version)
@@ -77,11 +78,31 @@ static void write_some(struct worker *worker, unsigned nr)
 
 	if (nr + count > BLOCKS)
 		count = BLOCKS - nr;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		worker->written_as[nr + i] = nr + i;
 		fill(data + (size_t)i * BLOCK_BYTES, worker->nr, nr + i,
 		     ++worker->version[nr + i]);
+	}
 	CHECK(file_write(view_image(view), offset_of(worker, nr), data,
 			 (size_t)count * BLOCK_BYTES) == 0);
+}
+
+static void copy_some(struct worker *worker, unsigned nr)
+{
+	unsigned to = (unsigned)rand_r(&worker->seed) % BLOCKS;
+	unsigned apart = nr < to ? to - nr : nr - to;
+	unsigned count = (unsigned)rand_r(&worker->seed) % 60, i;
+	uint64_t done = 0;
+
+	count = count < apart ? count : apart;
+	for (i = 0; i < count && nr + i < BLOCKS && to + i < BLOCKS; i++) {
+		worker->version[to + i] = worker->version[nr + i];
+		worker->written_as[to + i] = worker->written_as[nr + i];
+	}
+	CHECK(file_share(view_image(view), offset_of(worker, nr),
+			 view_image(view), offset_of(worker, to),
+			 (uint64_t)i * BLOCK_BYTES, &done) == 0);
+	CHECK(done == (uint64_t)i * BLOCK_BYTES);
 }
 
 static void read_one(struct worker *worker, unsigned nr)
@@ -91,7 +112,7 @@ static void read_one(struct worker *worker, unsigned nr)
 
 	if (worker->version[nr] == 0)
 		return;
-	fill(want, worker->nr, nr, worker->version[nr]);
+	fill(want, worker->nr, worker->written_as[nr], worker->version[nr]);
 	CHECK(file_read(view_image(view), offset_of(worker, nr), data,
 			sizeof(data), &got) == 0);
 	CHECK(got == sizeof(data));
@@ -215,6 +236,8 @@ static void *work(void *context)
 			use_items(worker);
 		else if (dice < 60)
 			write_some(worker, nr);
+		else if (dice < 65)
+			copy_some(worker, nr);
 		else if (dice < 98)
 			read_one(worker, nr);
 		else

@@ -131,6 +131,7 @@ static int decode_record(const struct record *record)
 		return items_record_decode(record, &out.items);
 	case RECORD_TYPE_SYNCED:  /* has none */
 	case RECORD_TYPE_HISTORY: /* test_history_format.c */
+	case RECORD_TYPE_SHARE:	  /* test_share_format.c */
 		break;
 	}
 	abort();
