@@ -177,15 +177,19 @@ void front_open_file(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	front_end(mount, node);
 }
 
-/* Without O_EXCL somebody else's file will do. */
+/* Without O_EXCL somebody else's file will do. A new one is empty: it keeps
+ * setgid, which goes when a file is truncated. */
 static int make_or_find(fuse_req_t req, struct front_node *parent,
-			const char *name, mode_t mode, int flags,
-			struct tree_node **out_node, struct tree_attr *out_attr)
+			const char *name, mode_t mode,
+			struct fuse_file_info *fi, struct tree_node **out_node,
+			struct tree_attr *out_attr)
 {
 	int rc = front_make(req, parent, name, S_IFREG | (mode & 07777), 0,
 			    NULL, out_node, out_attr);
 
-	if (rc == -EEXIST && name && !(flags & O_EXCL))
+	if (rc == 0)
+		fi->flags &= ~O_TRUNC;
+	if (rc == -EEXIST && name && !(fi->flags & O_EXCL))
 		rc = tree_lookup(parent->node, name, out_node, out_attr);
 	return rc;
 }
@@ -199,7 +203,7 @@ static void create_in(fuse_req_t req, struct front_node *parent,
 	struct tree_node *made = NULL;
 	struct fuse_entry_param entry;
 	struct tree_attr attr;
-	int rc = make_or_find(req, parent, name, mode, fi->flags, &made, &attr);
+	int rc = make_or_find(req, parent, name, mode, fi, &made, &attr);
 
 	if (rc == 0)
 		rc = front_know(mount, parent->slot, made, &node);

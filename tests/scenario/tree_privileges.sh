@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/tree.sh"
 need_trees
-need setpriv fallocate
+need setpriv fallocate python3
 
 tree_up
 mkdir "$WORK/plain"
@@ -42,5 +42,7 @@ for mode in 6777 4777 2777 2706 6706 1777; do
 	after $mode 'chown 0:0 f'
 	after $mode 'chown 5 f'
 	after $mode 'chgrp 6 f'
+	after $mode "rm f; umask 0; python3 -c 'import os; os.open(\"f\", \
+os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o$mode)'"
 done
 tree_down
