@@ -9,6 +9,7 @@ need_program tree_model
 need python3 setfattr
 
 some_tree "$B"
+no_dots "$B"
 tree_listing "$B" >"$WORK/base.before"
 tree_up
 HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")

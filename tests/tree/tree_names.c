@@ -192,8 +192,16 @@ static void choose_exchange(struct world *world, struct op *op)
 
 static void choose_whiteout(struct world *world, struct op *op)
 {
+	struct stat st;
+
 	choose_rename(world, op);
 	op->flags = RENAME_WHITEOUT;
+	/* ext4 moves the times of the directory that it is in even if it fails
+	 * as another one is not empty. */
+	if (fstatat(world->reference.root_fd, op->path2, &st,
+		    AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode))
+		op->flags |= RENAME_NOREPLACE;
 }
 
 static struct answer run_rename(struct side *side, const struct op *op)
@@ -210,33 +218,46 @@ static void choose_remove_tree(struct world *world, struct op *op)
 	while (!strcmp(op->path, "."));
 }
 
-/* What rm -r does; how many objects were removed. */
+static int by_bytes(const struct dirent **one, const struct dirent **two)
+{
+	return strcmp((*one)->d_name, (*two)->d_name);
+}
+
+static int is_entry(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+/* What rm -r does; how many objects were removed. In the order of names, and
+ * beyond what can't be removed: the first such error. */
 static int64_t remove_tree(int dir_fd, const char *name)
 {
 	int fd = openat(dir_fd, name,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *found;
+	struct dirent **list = NULL;
+	int all = fd < 0 ? -1 : scandirat(fd, ".", &list, is_entry, by_bytes);
 	int64_t count = 0;
+	int first = 0;
+	int i;
 
-	if (!list)
-		return unlinkat(dir_fd, name, 0) ? -1 : 1;
-	while ((found = readdir(list))) {
-		int64_t rc;
+	for (i = 0; i < all; i++) {
+		int64_t rc = unlinkat(fd, list[i]->d_name, 0) == 0 ?
+				     1 :
+				     remove_tree(fd, list[i]->d_name);
 
-		if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, ".."))
-			continue;
-		rc = unlinkat(fd, found->d_name, 0) == 0 ?
-			     1 :
-			     remove_tree(fd, found->d_name);
-		if (rc < 0) {
-			closedir(list);
-			return -1;
-		}
-		count += rc;
+		if (rc < 0 && !first)
+			first = errno;
+		count += rc < 0 ? 0 : rc;
+		free(list[i]);
 	}
-	closedir(list);
-	return unlinkat(dir_fd, name, AT_REMOVEDIR) ? -1 : count + 1;
+	free(list);
+	if (fd >= 0)
+		close(fd);
+	if (unlinkat(dir_fd, name, all < 0 ? 0 : AT_REMOVEDIR) == 0)
+		return count + 1;
+	if (first)
+		errno = first;
+	return -1;
 }
 
 static struct answer run_remove_tree(struct side *side, const struct op *op)
