@@ -14,6 +14,7 @@
 #include "logging.h"
 #include "mount_impl.h"
 #include "mount_wire.h"
+#include "read_turn.h"
 #include "store_layers.h"
 
 int mount_new(struct mounts *mounts, struct mount **out_mount)
@@ -47,6 +48,7 @@ void mount_free(struct mount *mount)
 	mount->front->close(mount);
 	if (mount->view)
 		view_put(mount->view);
+	read_turn_free(mount->turn);
 	mount_options_fini(&mount->options);
 	pthread_rwlock_destroy(&mount->gate);
 	mutex_fini(&mount->lock);
@@ -271,7 +273,7 @@ int mount_start(struct mount *mount, struct failure *failure)
 		return -EINVAL;
 	}
 	/* Without it all works, and slower. */
-	if (mount->front == &tree_front && wire_attach(mount->session) < 0)
+	if (mount->front == &tree_front && wire_attach(mount) < 0)
 		log_message(LOG_LEVEL_WARNING, "%s: libfuse's own I/O is used",
 			    mount->mountpoint);
 	return 0;

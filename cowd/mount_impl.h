@@ -49,6 +49,7 @@ struct waiting_open {
 
 struct mount;
 struct front;
+struct read_turn;
 
 /* What differs between what is shown: an image, or a directory tree. */
 struct mount_front {
@@ -81,8 +82,9 @@ struct mount {
 	struct front *tree; /* of the front end of trees, else NULL */
 	struct view *view;
 	struct fuse_session *session;
-	pthread_t thread;    /* that serves it */
-	bool detached;	     /* unmounted lazily; owner->lock */
+	struct read_turn *turn; /* of the front end of trees, else NULL */
+	pthread_t thread;	/* that serves it */
+	bool detached;		/* unmounted lazily; owner->lock */
 	atomic_ulong device; /* st_dev of what is mounted, 0: not known yet */
 
 	/* Requests on the image hold the gate shared, revoking it

@@ -6,19 +6,23 @@
  * whose privileges are to go.
  *
  * A request is answered by the thread that read it, or by none of these.
+ *
+ * One thread reads at a time, see read_turn.h. What moves much data, or waits
+ * for the disk, is done beside the next requests.
  */
 #include "mount_wire.h"
 
-#define FUSE_USE_VERSION 312
-
-#include <fuse_lowlevel.h>
+#include <errno.h>
 #include <linux/fuse.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "mount_impl.h"
+#include "read_turn.h"
+
 /* FUSE_TMPFILE and what came with it are newer than some headers. */
-enum { OPCODE_TMPFILE = 51 };
+enum { OPCODE_TMPFILE = 51, MUCH_BYTES = 32 << 10 };
 
 static _Thread_local bool kills;
 /* Of an INIT that the thread has read and not answered, else 0. */
@@ -55,15 +59,57 @@ static bool asks_to_kill(uint32_t opcode, const char *body, size_t body_bytes)
 	}
 }
 
+static bool is_slow(uint32_t opcode, const char *body, size_t body_bytes)
+{
+	struct fuse_read_in read_in = { 0 };
+
+	switch (opcode) {
+	case FUSE_READ:
+		if (body_bytes >= sizeof(read_in))
+			memcpy(&read_in, body, sizeof(read_in));
+		return read_in.size > MUCH_BYTES;
+	case FUSE_WRITE:
+		return body_bytes > MUCH_BYTES;
+	case FUSE_FSYNC:
+	case FUSE_FSYNCDIR:
+	case FUSE_FALLOCATE:
+	case FUSE_COPY_FILE_RANGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static ssize_t read_in_turn(struct read_turn *turn, int fd, void *buffer,
+			    size_t buffer_bytes)
+{
+	struct fuse_in_header header = { 0 };
+	ssize_t n;
+	int error;
+
+	read_turn_take(turn);
+	n = read(fd, buffer, buffer_bytes);
+	error = errno;
+	if (n >= (ssize_t)sizeof(header))
+		memcpy(&header, buffer, sizeof(header));
+	read_turn_leave(turn, is_slow(header.opcode,
+				      (const char *)buffer + sizeof(header),
+				      n < (ssize_t)sizeof(header) ?
+					      0 :
+					      (size_t)n - sizeof(header)));
+	errno = error;
+	return n;
+}
+
 static ssize_t wire_read(int fd, void *buffer, size_t buffer_bytes,
 			 void *userdata)
 {
-	ssize_t n = read(fd, buffer, buffer_bytes);
+	const struct mount *mount = userdata;
+	ssize_t n = read_in_turn(mount->turn, fd, buffer, buffer_bytes);
 	struct fuse_in_header header;
 	const char *body = (const char *)buffer + sizeof(header);
 	size_t body_bytes;
 
-	(void)userdata;
 	kills = false;
 	init_unique = 0;
 	if (n < (ssize_t)sizeof(header))
@@ -113,12 +159,22 @@ bool wire_kills(void)
 	return kills;
 }
 
-int wire_attach(struct fuse_session *session)
+int wire_attach(struct mount *mount)
 {
 	static const struct fuse_custom_io io = {
 		.writev = wire_writev,
 		.read = wire_read,
 	};
 
-	return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+	int rc = read_turn_new(&mount->turn);
+
+	if (rc < 0)
+		return rc;
+	rc = fuse_session_custom_io(mount->session, &io,
+				    fuse_session_fd(mount->session));
+	if (rc < 0) {
+		read_turn_free(mount->turn);
+		mount->turn = NULL;
+	}
+	return rc;
 }

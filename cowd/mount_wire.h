@@ -8,15 +8,15 @@
 
 #include "scope.h"
 
-struct fuse_session;
+struct mount;
 
 /*
- * For a session that is mounted and not served yet. The kernel then looks
+ * For a mount whose session is not served yet. The kernel then looks
  * names up and lists in parallel, leaves it to us to take setuid and setgid
  * bits away (wire_kills), and makes files without a name, as a CREATE of "/".
  * -errno: nothing of that.
  */
-NODISCARD int wire_attach(struct fuse_session *session);
+NODISCARD int wire_attach(struct mount *mount);
 /* Shall setuid and setgid bits go with the request that the calling thread has
  * read last? */
 bool wire_kills(void);
