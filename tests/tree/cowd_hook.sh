@@ -14,17 +14,14 @@ rollback kill delete gc}"
 action=${actions[RANDOM % ${#actions[@]}]}
 
 snapshots() { awk '$1 == "snap" { print $2 }' "$memory"; }
-snapshot_of_chance() {
-	local all
-	mapfile -t all < <(snapshots)
-	[ ${#all[@]} -gt 0 ] || return 0
-	echo "${all[RANDOM % ${#all[@]}]}"
-}
 forget() { sed -i "/^$1 $2\$/d" "$memory"; }
 daemon() { tr -dc 0-9 <"$STORE/lock"; }
 up() { "$COWD" mount -q -o "${MOUNT_OPTIONS:-rw}" "$STORE" "$M"; }
 
-chosen=$(snapshot_of_chance)
+# Not in a subshell, which would draw otherwise each time.
+mapfile -t all < <(snapshots)
+chosen=
+[ ${#all[@]} -eq 0 ] || chosen=${all[RANDOM % ${#all[@]}]}
 undo=$(awk '$1 == "undo" { print $2 }' "$memory")
 # After a rollback every other time it is undone.
 [ -z "$undo" ] || [ $((RANDOM % 2)) -eq 0 ] || action=undo

@@ -56,12 +56,15 @@ static struct answer run_write(struct side *side, const struct op *op)
 	int fd = open_file(op->path, O_WRONLY | (op->salt % 8 ? 0 : O_APPEND));
 	struct answer answer = answer_of(fd < 0 ? -1 : 0);
 	unsigned char *data = fd < 0 ? NULL : malloc(PIECE_MAX);
+	struct stat st;
 
 	if (!data)
 		return answer;
 	fill(data, op->bytes, op->salt);
 	answer = answer_of(pwrite(fd, data, op->bytes, (off_t)op->offset));
-	if (op->salt % 32 == 1 && side->syncs && fsync(fd))
+	/* A device can't be synced. */
+	if (op->salt % 32 == 1 && side->syncs && !fstat(fd, &st) &&
+	    S_ISREG(st.st_mode) && fsync(fd))
 		answer = answer_of(-1);
 	if (close(fd))
 		answer = answer_of(-1);
