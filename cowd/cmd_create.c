@@ -10,6 +10,7 @@
 #include "ops.h"
 #include "store_layers.h"
 #include "table.h"
+#include "volatile_store.h"
 
 _Static_assert((int)CLI_BASES_MAX == (int)LAYERS_MAX,
 	       "as many as can be merged");
@@ -270,6 +271,27 @@ static void say_created(struct cli *cli, const struct target *target,
 		json_text_at(made, "compress"));
 	cli_say(cli, "branch %s is ready:  cowd mount %s MOUNTPOINT\n",
 		json_text_at(branch, "name"), target->store);
+}
+
+int cli_create_volatile(struct cli *cli, char *path, size_t path_bytes)
+{
+	struct store_create_params params = { .path = path };
+	int rc;
+
+	if (!option_given(cli, OPTION_BASE)) {
+		failure_set(&cli->failure, FAILURE_USAGE, "--volatile",
+			    "no base is given");
+		failure_hint(&cli->failure,
+			     "cowd mount --volatile --base DIR MOUNTPOINT");
+		return -EINVAL;
+	}
+	config_defaults(&params.config);
+	/* What is free is memory, and somebody else's. */
+	params.config.reserve_bytes = 0;
+	rc = take_bases(cli, &params);
+	if (rc == 0)
+		rc = volatile_path(path, path_bytes, &cli->failure);
+	return rc < 0 ? rc : store_create(&params, &cli->failure);
 }
 
 int cmd_create(struct cli *cli)

@@ -21,6 +21,7 @@
 #include "daemon.h"
 #include "human.h"
 #include "json_out.h"
+#include "volatile_store.h"
 
 #define START_WAIT_NS INT64_C(5000000000)
 
@@ -215,13 +216,16 @@ static int mount_target(struct cli *cli, const struct target *target,
 {
 	struct daemon_params params = {
 		.store_path = target->store,
-		.base_path = option_value(cli, OPTION_BASE),
+		.base_path = option_given(cli, OPTION_VOLATILE) ?
+				     NULL :
+				     option_value(cli, OPTION_BASE),
 		.branch = name_or_null(target->branch),
 		.snapshot = name_or_null(target->snapshot),
 		.mountpoint = mountpoint,
 		.options = option_value(cli, OPTION_MOUNT_OPTIONS),
 		.foreground = option_given(cli, OPTION_FOREGROUND) ||
 			      option_given(cli, OPTION_DEBUG),
+		.is_volatile = option_given(cli, OPTION_VOLATILE),
 	};
 	struct failure *failure = &cli->failure;
 	AUTO_FREE char *options = NULL;
@@ -287,13 +291,42 @@ static int mount_dry(struct cli *cli, const struct target *target,
 	return 0;
 }
 
+/* Over a store in memory, which is made for it and goes with it. */
+static int mount_volatile(struct cli *cli, const char *mountpoint)
+{
+	bool is_dry = option_given(cli, OPTION_DRY_RUN);
+	struct target target = { .text = "" };
+	int rc = 0;
+
+	if (cli->argument_count > 1)
+		rc = failure_set(&cli->failure, FAILURE_USAGE,
+				 cli->arguments[0],
+				 "--volatile makes its own store, over --base");
+	if (rc == 0)
+		rc = cli_create_volatile(cli, target.store,
+					 sizeof(target.store));
+	if (rc < 0)
+		return rc;
+	memcpy(target.text, target.store, sizeof(target.store));
+	rc = is_dry ? mount_dry(cli, &target, mountpoint) :
+		      mount_target(cli, &target, mountpoint);
+	if (rc < 0 || is_dry)
+		volatile_remove(target.store);
+	return rc;
+}
+
 int cmd_mount(struct cli *cli)
 {
 	unsigned last = cli->argument_count - 1;
 	char mountpoint[PATH_MAX];
 	struct target target;
-	int rc = cli_target(cli, last ? 0 : 1, &target);
+	int rc;
 
+	if (option_given(cli, OPTION_VOLATILE)) {
+		rc = find_mountpoint(cli, cli->arguments[last], mountpoint);
+		return rc < 0 ? rc : mount_volatile(cli, mountpoint);
+	}
+	rc = cli_target(cli, last ? 0 : 1, &target);
 	if (rc == 0)
 		rc = find_mountpoint(cli, cli->arguments[last], mountpoint);
 	if (rc < 0)

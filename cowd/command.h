@@ -122,6 +122,9 @@ NODISCARD int daemon_call(struct cli *cli, const char *store,
 			  json_t **out_result);
 /* As realpath (path: PATH_MAX), also for one whose daemon died. */
 NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);
+/* cmd_create.c: a store over --base, in memory; its path. */
+NODISCARD int cli_create_volatile(struct cli *cli, char *path,
+				  size_t path_bytes);
 /* cmd_umount.c: the source of the topmost cowd mount on path; false: none. */
 bool mount_source(const char *path, char *source, size_t source_bytes);
 /* cmd_which.c: the mount that a path is in, and the path from its root. The

@@ -26,6 +26,7 @@
 #include "mounts.h"
 #include "notify.h"
 #include "policy.h"
+#include "volatile_store.h"
 
 struct daemon {
 	struct store *store;
@@ -179,6 +180,8 @@ static int serve(const struct daemon_params *params, int ready_fd,
 		loop(&daemon, signal_fd);
 	}
 	closed = stop(&daemon);
+	if (params->is_volatile)
+		volatile_remove(params->store_path);
 	if (closed < 0 && rc == 0)
 		rc = failure_errno(failure, closed, params->store_path,
 				   "the store was not closed cleanly");

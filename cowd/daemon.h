@@ -16,6 +16,7 @@ struct daemon_params {
 	const char *mountpoint; /* absolute */
 	const char *options;	/* the -o string, or NULL */
 	bool foreground;
+	bool is_volatile; /* the store is removed in the end */
 };
 
 /*
