@@ -1,5 +1,5 @@
 /*
- * Data of files in trees: read, write, sync, allocate and punch, seek.
+ * Data of files in trees: read, write, sync, allocate and punch, copy, seek.
  *
  * Where the kernel does without OPEN (mounts that are read-only) a request
  * opens the file for itself.
@@ -15,6 +15,8 @@
 #include "stat_time.h"
 #include "tree_virtual.h"
 
+/* The answer has 32 bits. */
+#define COPY_BYTES_MAX (UINT64_C(1) << 31)
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
 /* A file between begin and end. */
@@ -192,6 +194,55 @@ void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 		end(&use);
 	}
 	fuse_reply_err(req, front_data_errno(rc));
+}
+
+/* Both of a state that is there? */
+static int copy(const struct use *to, const struct front_handle *from,
+		uint64_t from_offset, uint64_t to_offset, uint64_t len_bytes,
+		uint64_t *out_bytes)
+{
+	if (!from->node->node || !to->node->node)
+		return -EIO;
+	return file_share(from->file, from_offset, to->file, to_offset,
+			  len_bytes, out_bytes);
+}
+
+/* The kernel has written back what is dirty of both. What is not done here it
+ * does itself, by reading and writing. */
+void front_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
+			   struct fuse_file_info *from_fi, fuse_ino_t to,
+			   off_t to_offset, struct fuse_file_info *to_fi,
+			   size_t length, int flags)
+{
+	struct front_handle *source = front_handle(from_fi);
+	struct front_handle *target = front_handle(to_fi);
+	struct use use = { .mount = front_mount(req) };
+	uint64_t done = 0;
+	int rc;
+
+	(void)flags;
+	if (front_is_virtual(from) || front_is_virtual(to) || !source ||
+	    !target) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
+	use.node = target->node;
+	use.file = target->file;
+	front_enter(use.mount); /* once for both: it may be asked for */
+	rc = copy(&use, source, (uint64_t)from_offset, (uint64_t)to_offset,
+		  length < COPY_BYTES_MAX ? length : COPY_BYTES_MAX, &done);
+	if (rc == 0 && done > 0) {
+		front_touch(use.mount, use.node);
+		if (fuse_req_ctx(req)->uid != 0) /* as fallocate */
+			rc = kill_privileges(req, &use);
+		if (rc == 0 && mount_write_is_sync(use.mount, to_fi))
+			rc = file_sync(use.file);
+	}
+	front_leave(use.mount);
+	if (rc < 0)
+		fuse_reply_err(req, front_data_errno(rc));
+	else
+		fuse_reply_write(req, done);
 }
 
 struct seek {

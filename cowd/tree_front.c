@@ -63,6 +63,7 @@ static const struct fuse_lowlevel_ops tree_requests = {
 	.listxattr = front_listxattr,
 	.removexattr = front_removexattr,
 	.fallocate = front_fallocate,
+	.copy_file_range = front_copy_file_range,
 	.lseek = front_lseek,
 	.ioctl = front_ioctl,
 };

@@ -252,6 +252,10 @@ void front_fsyncdir(fuse_req_t req, fuse_ino_t node, int datasync,
 		    struct fuse_file_info *fi);
 void front_fallocate(fuse_req_t req, fuse_ino_t node, int mode, off_t offset,
 		     off_t length, struct fuse_file_info *fi);
+void front_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_offset,
+			   struct fuse_file_info *from_fi, fuse_ino_t to,
+			   off_t to_offset, struct fuse_file_info *to_fi,
+			   size_t length, int flags);
 void front_lseek(fuse_req_t req, fuse_ino_t node, off_t offset, int whence,
 		 struct fuse_file_info *fi);
 void front_ioctl(fuse_req_t req, fuse_ino_t node, unsigned command,
