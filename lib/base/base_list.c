@@ -13,12 +13,14 @@
 #include "name_set.h"
 
 struct walk {
+	struct base_node *directory;
 	base_visit *visit;
 	void *context;
 	struct name_set seen;
 	const struct layer *layer;
 	int dir_fd;
 	bool is_first, is_last; /* layer of those that are merged */
+	bool asks_numbers;	/* a directory may be known by one below */
 };
 
 /* 0: vanished meanwhile. */
@@ -37,10 +39,32 @@ static int kind_of(const struct walk *walk, const struct dirent *entry,
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* The number that a look-up tells. 0: vanished meanwhile. */
+static int number_of(const struct walk *walk, const struct dirent *entry,
+		     uint32_t kind, uint64_t *out_number)
+{
+	struct base_node *node;
+	struct base_stat stat;
+	int rc;
+
+	*out_number = base_number(walk->layer->id, entry->d_ino);
+	if (kind != DT_DIR || !walk->asks_numbers)
+		return 0;
+	rc = base_lookup(walk->directory, entry->d_name, &node, &stat);
+	if (rc < 0) {
+		*out_number = 0;
+		return rc == -ENOENT ? 0 : rc;
+	}
+	*out_number = stat.inode;
+	base_node_put(node);
+	return 0;
+}
+
 static int visit_entry(struct walk *walk, const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 	bool is_new = true;
+	uint64_t number;
 	uint32_t kind;
 	int rc;
 
@@ -58,8 +82,10 @@ static int visit_entry(struct walk *walk, const struct dirent *entry)
 		rc = name_set_add(&walk->seen, name, &is_new);
 	if (rc < 0 || !is_new)
 		return rc;
-	return walk->visit(walk->context, name,
-			   base_number(walk->layer->id, entry->d_ino), kind);
+	rc = number_of(walk, entry, kind, &number);
+	if (rc < 0 || number == 0)
+		return rc;
+	return walk->visit(walk->context, name, number, kind);
 }
 
 static int list_entries(struct walk *walk, DIR *listing)
@@ -96,6 +122,16 @@ static int list_layer(struct walk *walk)
 	return rc;
 }
 
+/* Is one of those below of a lower id? */
+static bool any_lower(const struct layers *layers, unsigned nr, uint64_t below)
+{
+	for (; below; below &= below - 1)
+		if (layers->layer[__builtin_ctzll(below)].id <
+		    layers->layer[nr].id)
+			return true;
+	return false;
+}
+
 static int list_merged(struct walk *walk, struct base_node *directory)
 {
 	uint64_t left = directory_of(directory)->merged;
@@ -115,6 +151,8 @@ static int list_merged(struct walk *walk, struct base_node *directory)
 		walk->layer = &directory->layers->layer[nr];
 		walk->dir_fd = dir.fd;
 		walk->is_last = !(left & (left - 1));
+		walk->asks_numbers =
+			any_lower(directory->layers, nr, left & (left - 1));
 		rc = list_layer(walk);
 		walk->is_first = false;
 		base_dir_put(directory, &dir);
@@ -124,7 +162,9 @@ static int list_merged(struct walk *walk, struct base_node *directory)
 
 int base_list(struct base_node *directory, base_visit *visit, void *context)
 {
-	struct walk walk = { .visit = visit, .context = context };
+	struct walk walk = { .directory = directory,
+			     .visit = visit,
+			     .context = context };
 	int rc;
 
 	if (!node_is_directory(directory))

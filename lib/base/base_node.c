@@ -6,6 +6,8 @@
  * I2: in every layer of merged the node was a directory with nothing mounted
  *     on it when it was looked up; the lowest ones are cut off by the first
  *     layer where it is something else.
+ * I3: its number and base_inode are those that it has in the layer of merged
+ *     with the lowest id, unless base_node_set_number says otherwise.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -99,6 +101,29 @@ uint32_t base_node_layer(const struct base_node *node)
 struct layers *base_node_layers(struct base_node *node)
 {
 	return node->layers;
+}
+
+uint64_t base_node_number(const struct base_node *directory)
+{
+	return __atomic_load_n(&const_directory_of(directory)->number,
+			       __ATOMIC_RELAXED);
+}
+
+void base_node_set_number(struct base_node *directory, uint64_t number)
+{
+	__atomic_store_n(&directory_of(directory)->number, number,
+			 __ATOMIC_RELAXED);
+}
+
+bool base_node_has_layer(const struct base_node *directory, uint32_t layer)
+{
+	const struct layers *layers = directory->layers;
+	uint64_t left = const_directory_of(directory)->merged;
+
+	for (; left; left &= left - 1)
+		if (layers->layer[__builtin_ctzll(left)].id == layer)
+			return true;
+	return false;
 }
 
 void base_node_path(struct base_node *node, char *path, size_t path_bytes)
@@ -261,6 +286,7 @@ int base_look(const struct layer *layer, int dir_fd, const char *name,
 	if (rc == 1)
 		rc = is_root ? 0 : hide_mount(layer, dir_fd, name, out_stat);
 	out_stat->layer = layer->id;
+	out_stat->base_inode = out_stat->stat.st_ino;
 	out_stat->inode =
 		is_root ? 1 : base_number(layer->id, out_stat->stat.st_ino);
 	return rc;
@@ -293,6 +319,8 @@ int base_root(struct layers *layers, struct base_node **out_node,
 		return -ENOMEM;
 	layers_get(layers); /* I1 */
 	directory_of(node)->merged = UINT64_MAX >> (LAYERS_MAX - layers->count);
+	directory_of(node)->number = stat.inode;
+	directory_of(node)->base_inode = stat.base_inode;
 	hide_links(node, &stat.stat);
 	*out_node = node;
 	*out_stat = stat;
@@ -325,15 +353,51 @@ static int check_name(const char *name)
 	return 0;
 }
 
+/* What is found of one name, layer by layer. */
+struct merge {
+	struct base_stat top;
+	unsigned top_nr;
+	uint64_t merged; /* directories only */
+	uint32_t lowest; /* id of one of them */
+	uint64_t number, base_inode;
+};
+
+static void merge_directory(struct merge *merge, unsigned layer_nr,
+			    const struct base_stat *stat)
+{
+	if (!stat->mounted_over)
+		merge->merged |= UINT64_C(1) << layer_nr; /* I2 */
+	if (merge->lowest && stat->layer > merge->lowest)
+		return;
+	merge->lowest = stat->layer; /* I3 */
+	merge->number = stat->inode;
+	merge->base_inode = stat->base_inode;
+}
+
+static struct base_node *merged_node(struct base_node *parent, const char *name,
+				     struct merge *merge)
+{
+	struct base_node *node = node_new(parent->layers, parent, name,
+					  merge->top_nr, &merge->top);
+	struct base_directory *directory;
+
+	if (!node || !node_is_directory(node))
+		return node;
+	directory = directory_of(node);
+	directory->merged = merge->merged;
+	directory->number = merge->top.inode = merge->number;
+	directory->base_inode = merge->top.base_inode = merge->base_inode;
+	hide_links(node, &merge->top.stat);
+	return node;
+}
+
 /* Looks into the layers of which asked has a bit. */
 static int lookup(struct base_node *parent, const char *name, uint64_t asked,
 		  struct base_node **out_node, struct base_stat *out_stat)
 {
-	struct base_stat top, below;
-	struct base_stat *stat = &top;
+	struct merge merge = { .merged = 0 };
+	struct base_stat below, *stat = &merge.top;
 	struct base_node *node;
-	uint64_t merged = 0;
-	unsigned top_nr = 0;
 
 	for (; asked; asked &= asked - 1) {
 		unsigned nr = (unsigned)__builtin_ctzll(asked);
@@ -343,24 +407,20 @@ static int lookup(struct base_node *parent, const char *name, uint64_t asked,
 			continue;
 		if (rc < 0)
 			return rc;
-		if (stat == &top)
-			top_nr = nr;
+		if (stat == &merge.top)
+			merge.top_nr = nr;
 		if (!S_ISDIR(stat->stat.st_mode))
 			break; /* I2 */
-		if (!stat->mounted_over)
-			merged |= UINT64_C(1) << nr; /* I2 */
+		merge_directory(&merge, nr, stat);
 		stat = &below;
 	}
-	if (stat == &top && !asked)
+	if (stat == &merge.top && !asked)
 		return -ENOENT;
-	node = node_new(parent->layers, parent, name, top_nr, &top);
+	node = merged_node(parent, name, &merge);
 	if (!node)
 		return -ENOMEM;
-	if (node_is_directory(node))
-		directory_of(node)->merged = merged;
-	hide_links(node, &top.stat);
 	*out_node = node;
-	*out_stat = top;
+	*out_stat = merge.top;
 	return 0;
 }
 
@@ -418,9 +478,13 @@ int base_stat(struct base_node *node, struct base_stat *out_stat)
 
 	if (rc == -ENOENT || (rc == 0 && kind_of(&stat.stat) != node->kind))
 		return base_node_changed(node, node->layer_nr);
-	if (rc == 0) {
+	if (rc < 0)
+		return rc;
+	if (node_is_directory(node)) {
 		hide_links(node, &stat.stat);
-		*out_stat = stat;
+		stat.inode = base_node_number(node);
+		stat.base_inode = directory_of(node)->base_inode;
 	}
-	return rc;
+	*out_stat = stat;
+	return 0;
 }

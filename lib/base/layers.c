@@ -34,6 +34,11 @@ uint64_t base_number(uint32_t layer, uint64_t st_ino)
 	return (uint64_t)layer << NUMBER_BITS | number;
 }
 
+uint32_t base_number_layer(uint64_t number)
+{
+	return (uint32_t)(number >> NUMBER_BITS);
+}
+
 int64_t base_time_ns(int64_t seconds, int64_t nanoseconds)
 {
 	int64_t ns;

@@ -97,8 +97,10 @@ void layers_changes(struct layers *layers, struct layers_changes *out_changes);
 
 /* What is known of an object of base. */
 struct base_stat {
-	uint32_t layer;	   /* that decides */
-	uint64_t inode;	   /* its number in cowd, see base_number */
+	uint32_t layer; /* that decides */
+	uint64_t inode; /* its number in cowd, see base_number */
+	/* Of which object that is the number: of the layer that it is of. */
+	uint64_t base_inode;
 	struct stat stat;  /* as the layer has it; st_nlink of a directory in
 			    * several: 1, nobody counts them */
 	int64_t btime_ns;  /* 0: the file system does not know */
@@ -110,8 +112,14 @@ struct base_stat {
  * it is below 2^39, else a hash of it. Two objects can have one number (of
  * hashes, or st_dev differ as in a btrfs with subvolumes): whether they are
  * one is told by layer, st_dev and st_ino.
+ *
+ * A directory of several layers has the number that it has in the one with
+ * the lowest id: ids only rise, and so another layer, above or below, leaves
+ * all numbers as they are.
  */
 uint64_t base_number(uint32_t layer, uint64_t st_ino);
+/* The layer that a number is of. 0: it was made in the store. */
+uint32_t base_number_layer(uint64_t number);
 
 /* The root of the merge, with the attributes of the topmost layer; its number
  * is 1. It holds the stack. */
@@ -124,6 +132,13 @@ const char *base_node_name(const struct base_node *node); /* root: "" */
 struct base_node *base_node_parent(struct base_node *node);
 uint32_t base_node_layer(const struct base_node *node);
 struct layers *base_node_layers(struct base_node *node); /* borrowed */
+/* The number of a directory, as base_stat tells it. */
+uint64_t base_node_number(const struct base_node *directory);
+/* It is known by another number, since a stack before this one: base_stat
+ * tells that one. Before others look at the node, or what is below it. */
+void base_node_set_number(struct base_node *directory, uint64_t number);
+/* Is the layer one of those that are merged in this directory? */
+bool base_node_has_layer(const struct base_node *directory, uint32_t layer);
 /* From the layer's root, "/" for that, for messages: what does not fit is
  * replaced by "..." in front. */
 void base_node_path(struct base_node *node, char *path, size_t path_bytes);

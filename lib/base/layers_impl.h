@@ -68,6 +68,8 @@ struct base_node {
 /* What a node has in front of it if it is a directory. */
 struct base_directory {
 	uint64_t merged;	/* a bit for each layer_nr; a constant */
+	uint64_t number;	/* in cowd; atomic */
+	uint64_t base_inode;	/* st_ino in the layer that it is of */
 	struct dir_slot *slots; /* guarded by dirs_lock */
 	struct base_node node;
 };
@@ -77,6 +79,14 @@ static inline struct base_directory *directory_of(struct base_node *node)
 	return (struct base_directory *)(void *)((char *)node -
 						 offsetof(struct base_directory,
 							  node));
+}
+
+static inline const struct base_directory *const_directory_of(
+	const struct base_node *node)
+{
+	return (const struct base_directory
+			*)(const void *)((const char *)node -
+					 offsetof(struct base_directory, node));
 }
 
 static inline bool node_is_directory(const struct base_node *node)

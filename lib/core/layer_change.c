@@ -4,6 +4,8 @@
  * I1: the row of a layer is in the index, and in its copy, before anything in
  *     the log refers to it.
  * I2: an id is never used for another directory: rows never go.
+ * I3: what the head has changed has its names in the store before the stack
+ *     changes (layer_names.c).
  *
  * A crash between the row and the change of the stack leaves a layer that
  * nobody sees.
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #include "items.h"
+#include "layer_names.h"
 #include "new_layer.h"
 
 static const struct item_key stack_key = { .type = ITEM_TYPE_STACK };
@@ -200,12 +203,20 @@ static int write_stack(const struct stack_change *change,
 {
 	struct store *store = change->store;
 	struct view *view;
+	bool is_told = false;
 	int rc = view_open_branch(store, change->branch, &view, failure);
 
 	if (rc < 0)
 		return rc;
-	rc = edit_stack(change, view);
+	if (!change->dry_run)
+		rc = layer_names_keep(view, failure); /* I3 */
+	if (rc == 0)
+		rc = edit_stack(change, view);
+	else if (rc != -EBUSY)
+		is_told = true;
 	view_put(view);
+	if (is_told)
+		return rc;
 	if (rc == -EBUSY) {
 		failure_set(failure, FAILURE_BUSY, change->branch,
 			    "the branch is mounted or open");

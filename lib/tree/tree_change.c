@@ -74,19 +74,20 @@ static int note_origins(struct tree *tree, struct base_node *base,
 	int rc = 0;
 
 	for (; base_node_parent(base); base = base_node_parent(base)) {
-		rc = base_stat(base, &seen);
-		if (rc < 0)
-			return rc;
 		/* The first is known by the number that it has here. */
-		if (!*notes)
-			seen.inode = inode;
-		rc = has_origin(tree, seen.inode);
+		if (*notes)
+			inode = base_node_number(base);
+		rc = has_origin(tree, inode);
+		if (rc > 0 && *notes)
+			(*notes)->parent = inode;
 		if (rc == 0)
-			rc = add_note(notes, base, &seen);
-		else if (rc > 0 && *notes)
-			(*notes)->parent = seen.inode;
+			rc = base_stat(base, &seen);
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
+		seen.inode = inode;
+		rc = add_note(notes, base, &seen);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -196,10 +197,11 @@ static void put_origin(struct change *change, const struct origin_note *note)
 				      .type = ITEM_TYPE_ORIGIN };
 	const struct stat *st = &note->seen.stat;
 	const char *name = base_node_name(note->base);
+	/* A merged directory is the one that its number is of. */
 	const struct origin_item origin = {
-		.layer = note->seen.layer,
+		.layer = base_number_layer(note->inode),
 		.parent = note->parent,
-		.base_inode = st->st_ino,
+		.base_inode = note->seen.base_inode,
 		.size_bytes = (uint64_t)st->st_size,
 		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 +
 			    st->st_mtim.tv_nsec,

@@ -59,7 +59,17 @@ NODISCARD int lone_layer_find(struct tree *tree, struct base_node *place,
 			      uint32_t id, struct base_node **out_node);
 void lone_layers_free(struct tree *tree);
 
+/* --- tree_base.c --- */
+
+/* Where base has the inode. NULL: a directory that is nowhere in the stack.
+ * -ESTALE: there is no ORIGIN item, or what it tells of is gone. */
+NODISCARD int base_of_inode(struct tree *tree, uint64_t inode,
+			    struct base_node **out_base);
+
 /* --- tree_node.c --- */
+
+/* Of a node that is there, with a reference; or NULL. */
+struct base_node *node_known_base(struct tree *tree, uint64_t inode);
 
 /* The node of an inode, with a reference more; made if it is not known. Takes
  * over base. base NULL: it is looked for if the inode is one of base. */
@@ -95,9 +105,10 @@ NODISCARD int check_name(const char *name);
 NODISCARD int find_name(struct tree_node *parent, const char *name,
 			struct found_name *found);
 void found_fini(struct found_name *found);
-/* Would base show a name here, if no item said otherwise? */
+/* Would base show a name here, if no item said otherwise, or can it show it
+ * again in another stack? node: what has the name now, or NULL. */
 NODISCARD int find_below(struct tree_node *parent, const char *name,
-			 bool *out_there);
+			 const struct tree_node *node, bool *out_there);
 
 /* --- tree_change.c: one operation that changes names or inodes --- */
 

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "store_layers.h"
 #include "tree_impl.h"
@@ -91,6 +92,12 @@ static int same_place(struct base_node *place, struct base_node *root,
 	rc = same_place(parent, root, &above);
 	if (rc == 0)
 		rc = base_lookup(above, base_node_name(place), out_node, &stat);
+	if (rc == 0 && !S_ISDIR(stat.stat.st_mode)) {
+		base_node_put(*out_node);
+		rc = -ENOTDIR;
+	}
+	if (rc == 0)
+		base_node_set_number(*out_node, base_node_number(place));
 	base_node_put(above);
 	return rc;
 }

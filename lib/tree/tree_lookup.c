@@ -1,5 +1,6 @@
 /* Names: what a directory's items say of a name, else the merged base. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -77,7 +78,27 @@ int find_name(struct tree_node *parent, const char *name,
 	return 0;
 }
 
-int find_below(struct tree_node *parent, const char *name, bool *out_there)
+/* Did a layer call it so that is not in the stack now, but may be again? */
+static int find_origin(struct tree_node *parent, const char *name,
+		       const struct tree_node *node, bool *out_there)
+{
+	const struct item_key key = { .inode = node->inode,
+				      .type = ITEM_TYPE_ORIGIN };
+	AUTO_FREE struct item_copy *copy = NULL;
+	struct origin_item origin;
+	int rc = view_item_get(parent->tree->view, &key, &copy);
+
+	if (rc == 0)
+		rc = origin_item_decode(copy->payload, copy->payload_bytes,
+					&origin);
+	*out_there = rc == 0 && origin.parent == parent->inode &&
+		     origin.name_bytes == strlen(name) &&
+		     memcmp(origin.name, name, origin.name_bytes) == 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+int find_below(struct tree_node *parent, const char *name,
+	       const struct tree_node *node, bool *out_there)
 {
 	struct base_node *base = NULL;
 	struct base_stat stat;
@@ -87,6 +108,8 @@ int find_below(struct tree_node *parent, const char *name, bool *out_there)
 		rc = base_lookup(parent->base, name, &base, &stat);
 	base_node_put(base);
 	*out_there = rc == 0;
+	if (rc == -ENOENT && node && node->inode >= INODE_NEW_END)
+		return find_origin(parent, name, node, out_there);
 	return rc == -ENOENT ? 0 : rc;
 }
 

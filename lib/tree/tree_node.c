@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "layer_names.h"
 #include "tree_impl.h"
 
 uint64_t tree_node_inode(const struct tree_node *node)
@@ -25,17 +26,7 @@ static struct tree_node *find_node(struct tree *tree, uint64_t inode)
 	return node;
 }
 
-/* --- where an object of base is --- */
-
-/* On the way from an object of base up to one whose place is known. */
-struct step {
-	uint64_t inode;
-	struct item_copy *copy;
-	struct origin_item origin; /* points into the copy */
-	struct step *below;
-};
-
-static struct base_node *known_base(struct tree *tree, uint64_t inode)
+struct base_node *node_known_base(struct tree *tree, uint64_t inode)
 {
 	const struct tree_node *node;
 	struct base_node *base = NULL;
@@ -47,123 +38,6 @@ static struct base_node *known_base(struct tree *tree, uint64_t inode)
 	mutex_unlock(&tree->nodes_lock);
 	return base;
 }
-
-static int read_origin(struct tree *tree, uint64_t inode, struct step *step)
-{
-	const struct item_key key = { .inode = inode,
-				      .type = ITEM_TYPE_ORIGIN };
-	int rc = view_item_get(tree->view, &key, &step->copy);
-
-	if (rc == 0)
-		rc = origin_item_decode(step->copy->payload,
-					step->copy->payload_bytes,
-					&step->origin);
-	step->inode = inode;
-	return rc == -ENOENT ? -ESTALE : rc;
-}
-
-static struct step *pop(struct step *step)
-{
-	struct step *below = step->below;
-
-	free(step->copy);
-	free(step);
-	return below;
-}
-
-static int look(struct base_node *directory, const struct step *step,
-		bool in_layer, struct base_node **out_base)
-{
-	const struct origin_item *origin = &step->origin;
-	struct base_stat stat;
-	char name[ITEM_NAME_BYTES_MAX + 1];
-	int rc;
-
-	memcpy(name, origin->name, origin->name_bytes);
-	name[origin->name_bytes] = '\0';
-	rc = in_layer ? base_lookup_in(directory, name, origin->layer, out_base,
-				       &stat) :
-			base_lookup(directory, name, out_base, &stat);
-	if (rc < 0 || (!in_layer && step->below)) /* another layer's, perhaps */
-		return rc;
-	if (stat.stat.st_mode >> MODE_KIND_SHIFT == origin->kind &&
-	    stat.stat.st_ino == origin->base_inode)
-		return 0;
-	base_node_put(*out_base);
-	return -ESTALE;
-}
-
-/* From base, the parent of the first step, down. in_layer: each step is in the
- * layer that it was in; else that is known of the last one only. */
-static int descend(struct base_node *base, const struct step *steps,
-		   bool in_layer, struct base_node **out_base)
-{
-	int rc = 0;
-
-	base_node_get(base);
-	for (; steps && rc == 0; steps = steps->below) {
-		struct base_node *child = NULL;
-
-		rc = look(base, steps, in_layer, &child);
-		base_node_put(base);
-		base = rc == 0 ? child : NULL;
-	}
-	if (rc == 0)
-		*out_base = base;
-	return rc;
-}
-
-/* Its layer may have gone from the tree, or one that a directory above it was
- * in. */
-static int descend_alone(struct tree *tree, struct base_node *base,
-			 const struct step *steps, struct base_node **out_base)
-{
-	const struct step *last = steps;
-	struct base_node *alone = NULL;
-	int rc;
-
-	while (last->below)
-		last = last->below;
-	rc = lone_layer_find(tree, base, last->origin.layer, &alone);
-	if (rc == 0)
-		rc = descend(alone, steps, false, out_base);
-	base_node_put(alone);
-	return rc;
-}
-
-static int find_base(struct tree *tree, uint64_t inode,
-		     struct base_node **out_base)
-{
-	struct base_node *base = NULL;
-	struct step *steps = NULL;
-	unsigned depth = 0;
-	int rc = 0;
-
-	while (rc == 0 && !(base = known_base(tree, inode))) {
-		struct step *step = calloc(1, sizeof(*step));
-
-		if (!step) {
-			rc = -ENOMEM;
-			break;
-		}
-		step->below = steps;
-		steps = step;
-		rc = read_origin(tree, inode, step);
-		if (rc == 0 && ++depth > DEPTH_MAX)
-			rc = -EUCLEAN;
-		inode = step->origin.parent;
-	}
-	if (rc == 0)
-		rc = descend(base, steps, true, out_base);
-	if (rc == -ENOENT && steps)
-		rc = descend_alone(tree, base, steps, out_base);
-	base_node_put(base);
-	while (steps)
-		steps = pop(steps);
-	return rc == -ENOENT || rc == -ENOTDIR ? -ESTALE : rc;
-}
-
-/* --- nodes --- */
 
 static int add_node(struct tree *tree, uint64_t inode, uint32_t kind,
 		    struct base_node *base, struct tree_node **out_node)
@@ -201,7 +75,7 @@ int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
 		node->references++;
 	mutex_unlock(&tree->nodes_lock);
 	if (!node && !base && inode >= INODE_NEW_END)
-		rc = find_base(tree, inode, &base);
+		rc = base_of_inode(tree, inode, &base);
 	if (!node && rc == 0) {
 		mutex_lock(&tree->nodes_lock);
 		rc = add_node(tree, inode, kind, base, &node);
@@ -283,34 +157,6 @@ int tree_node_find(struct tree *tree, uint64_t inode,
 
 /* --- what a node is --- */
 
-static int64_t ns_of(struct timespec time)
-{
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static void item_of_stat(const struct base_stat *seen,
-			 struct inode_item *out_item)
-{
-	const struct stat *st = &seen->stat;
-	bool is_file = S_ISREG(st->st_mode);
-
-	*out_item = (struct inode_item){
-		.mode = st->st_mode,
-		.uid = st->st_uid,
-		.gid = st->st_gid,
-		.nlink = (uint32_t)st->st_nlink,
-		.size_bytes = (uint64_t)st->st_size,
-		.base_visible_bytes = is_file ? (uint64_t)st->st_size : 0,
-		.atime_ns = ns_of(st->st_atim),
-		.mtime_ns = ns_of(st->st_mtim),
-		.ctime_ns = ns_of(st->st_ctim),
-		.btime_ns = seen->btime_ns,
-		.rdev = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ?
-				st->st_rdev :
-				0,
-	};
-}
-
 /* 1: it has no item, base tells. */
 static int load_item(struct tree_node *node, struct inode_item *out_item)
 {
@@ -342,7 +188,7 @@ int node_load(struct tree_node *node, struct inode_item *out_item)
 		return rc;
 	rc = base_stat(node->base, &seen);
 	if (rc == 0)
-		item_of_stat(&seen, out_item);
+		inode_item_of_base(&seen, out_item);
 	return rc;
 }
 
@@ -405,7 +251,7 @@ int node_attr_seen(struct tree_node *node, const struct base_stat *stat,
 			return rc;
 	}
 	if (from_base)
-		item_of_stat(stat, &item);
+		inode_item_of_base(stat, &item);
 	else if (item.base_visible_bytes == 0)
 		stat = NULL;
 	fill_attr(node, &item, stat, out_attr);
@@ -422,7 +268,6 @@ int node_parent(struct tree_node *node, uint64_t *out_inode,
 {
 	struct base_node *parent;
 	struct inode_item item;
-	struct base_stat seen;
 	int rc = load_item(node, &item);
 
 	if (out_base)
@@ -437,10 +282,7 @@ int node_parent(struct tree_node *node, uint64_t *out_inode,
 	*out_inode = ROOT_INODE;
 	if (!parent || !base_node_parent(parent))
 		return 0;
-	rc = base_stat(parent, &seen);
-	if (rc < 0)
-		return rc;
-	*out_inode = seen.inode;
+	*out_inode = base_node_number(parent);
 	if (out_base)
 		*out_base = base_node_get(parent);
 	return 0;

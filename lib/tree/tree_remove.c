@@ -139,7 +139,7 @@ static int remove_name(struct change *change, struct tree_node *parent,
 	if (rc == 0)
 		rc = change_touch(change, node, &touched);
 	if (rc == 0)
-		rc = find_below(parent, name, &hidden);
+		rc = find_below(parent, name, node, &hidden);
 	if (rc == 0)
 		rc = change_begin(change);
 	if (rc < 0)
@@ -191,7 +191,8 @@ static void forget(struct tree_node *node, enum item_type type)
 
 void node_forget_names(struct tree_node *node)
 {
-	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT && node->base)
+	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT &&
+	    (node->base || node->inode >= INODE_NEW_END))
 		forget(node, ITEM_TYPE_DIRENT);
 }
 

@@ -105,7 +105,8 @@ static int touch(struct change *change, struct place *place)
 	if (rc == 0 && place->node)
 		rc = change_touch(change, place->node, &place->touched);
 	if (rc == 0)
-		rc = find_below(place->parent, place->name, &place->hidden);
+		rc = find_below(place->parent, place->name, place->node,
+				&place->hidden);
 	return rc;
 }
 

@@ -65,6 +65,48 @@ static void test_every_name_is_listed_once_as_it_is_found(void **state)
 	assert_int_equal(list(world, "d"), 4);
 }
 
+static uint64_t number_of(struct layers_world *world, const char *path)
+{
+	struct base_stat stat, again;
+	struct base_node *node = world_node(world, path, &stat);
+
+	assert_int_equal(base_stat(node, &again), 0);
+	assert_int_equal(again.inode, stat.inode);
+	assert_int_equal(again.base_inode, stat.base_inode);
+	assert_int_equal(base_node_number(node), stat.inode);
+	base_node_put(node);
+	return stat.inode;
+}
+
+/* Whatever is above or below it; a file cuts off what is under it. */
+static void test_a_directory_has_its_number_in_the_lowest_id(void **state)
+{
+	static const char *const orders[] = { "1", "12", "21", "321", "213" };
+	struct layers_world *world = *state;
+	size_t i;
+
+	world_mkdir(world, "1/d");
+	world_mkdir(world, "2/d");
+	world_mkdir(world, "3/d");
+	world_mkdir(world, "1/cut");
+	world_write(world, "2/cut", "");
+	world_mkdir(world, "3/cut");
+	world_mkdir(world, "2/own");
+	world_mkdir(world, "3/own");
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		world_open(world, orders[i]);
+		assert_int_equal(number_of(world, "d"),
+				 base_number(1, world_inode(world, "1/d")));
+		list(world, "");
+		world_close(world);
+	}
+	world_open(world, "321");
+	assert_int_equal(number_of(world, "cut"),
+			 base_number(3, world_inode(world, "3/cut")));
+	assert_int_equal(number_of(world, "own"),
+			 base_number(2, world_inode(world, "2/own")));
+}
+
 static void test_what_is_not_merged_is_not_listed(void **state)
 {
 	struct layers_world *world = *state;
@@ -158,6 +200,7 @@ int main(void)
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 		WORLD_TEST(test_every_name_is_listed_once_as_it_is_found),
+		WORLD_TEST(test_a_directory_has_its_number_in_the_lowest_id),
 		WORLD_TEST(test_what_is_not_merged_is_not_listed),
 		WORLD_TEST(test_empty_directory_lists_nothing),
 		WORLD_TEST(test_visitor_ends_the_listing),
