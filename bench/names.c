@@ -44,7 +44,7 @@ static void name_of(char *name, size_t name_bytes, long nr)
 
 static struct tree_node *directory_of(struct tree *tree, long nr, bool make)
 {
-	static const struct tree_caller caller = { 0, 0 };
+	static const struct tree_caller caller = { .uid = 0 };
 	struct tree_attr attr;
 	struct tree_node *node;
 	char name[32];
@@ -60,7 +60,7 @@ static struct tree_node *directory_of(struct tree *tree, long nr, bool make)
 
 static void make(struct tree *tree, long count)
 {
-	static const struct tree_caller caller = { 0, 0 };
+	static const struct tree_caller caller = { .uid = 0 };
 	static char data[4096] = "some text";
 	double begin = now();
 	long nr;

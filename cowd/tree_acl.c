@@ -140,6 +140,28 @@ static int load(struct tree_node *node, const char *name, void **out_bytes,
 	return 0;
 }
 
+static void give(struct front_inherited *inherited, const char *name,
+		 const void *list, size_t list_bytes)
+{
+	inherited->given[inherited->given_count++] = (struct tree_given){
+		.name = name,
+		.value = list,
+		.value_bytes = list_bytes,
+	};
+}
+
+/* Directories hand the list on as it is. */
+static int give_for_children(struct front_inherited *inherited,
+			     const void *bytes, size_t len_bytes)
+{
+	inherited->for_children = malloc(len_bytes);
+	if (!inherited->for_children)
+		return -ENOMEM;
+	memcpy(inherited->for_children, bytes, len_bytes);
+	give(inherited, FRONT_ACL_DEFAULT, inherited->for_children, len_bytes);
+	return 0;
+}
+
 int front_acl_inherit(struct tree_node *parent, mode_t mode, mode_t umask_bits,
 		      struct front_inherited *out_inherited)
 {
@@ -149,46 +171,28 @@ int front_acl_inherit(struct tree_node *parent, mode_t mode, mode_t umask_bits,
 	int rc = load(parent, FRONT_ACL_DEFAULT, &bytes, &len_bytes, &list);
 
 	memset(out_inherited, 0, sizeof(*out_inherited));
-	if (rc == -ENODATA) {
-		out_inherited->mode = mode & ~umask_bits;
-		return 0;
-	}
+	out_inherited->mode = mode & ~umask_bits;
 	if (rc < 0)
-		return rc;
+		return rc == -ENODATA ? 0 : rc;
+	out_inherited->access = bytes;
 	if (S_ISDIR(mode)) {
-		out_inherited->for_children = malloc(len_bytes);
-		if (!out_inherited->for_children) {
-			free(bytes);
-			return -ENOMEM;
-		}
-		memcpy(out_inherited->for_children, bytes, len_bytes);
-		out_inherited->for_children_bytes = len_bytes;
+		rc = give_for_children(out_inherited, bytes, len_bytes);
+		if (rc < 0)
+			return rc;
 	}
 	/* The list bounds what is asked for, and is bounded by it. */
 	mode = (mode & ~(mode_t)0777) | (mode & mode_of(&list));
 	set_mode(&list, mode);
 	out_inherited->mode = mode;
-	if (list.count > 3) {
-		out_inherited->access = bytes;
-		out_inherited->access_bytes = len_bytes;
-	} else {
-		free(bytes);
-	}
+	if (list.count > 3)
+		give(out_inherited, FRONT_ACL_ACCESS, bytes, len_bytes);
 	return 0;
 }
 
-int front_acl_give(struct tree_node *node, struct front_inherited *inherited)
+void front_inherited_fini(struct front_inherited *inherited)
 {
-	int rc = 0;
-
-	if (inherited->access)
-		rc = tree_set_xattr(node, FRONT_ACL_ACCESS, inherited->access,
-				    inherited->access_bytes, 0);
-	if (rc == 0 && inherited->for_children)
-		rc = tree_set_xattr(node, FRONT_ACL_DEFAULT,
-				    inherited->for_children,
-				    inherited->for_children_bytes, 0);
-	return rc;
+	free(inherited->access);
+	free(inherited->for_children);
 }
 
 int front_acl_chmod(struct tree_node *node, mode_t mode)

@@ -288,18 +288,18 @@ void front_removexattr(fuse_req_t req, fuse_ino_t node, const char *name);
 #define FRONT_ACL_ACCESS "system.posix_acl_access"
 #define FRONT_ACL_DEFAULT "system.posix_acl_default"
 enum { FRONT_ACL_BYTES_MAX = 65536 };
-/* What a new object in the directory gets. *out_acl_bytes 0: no list. Frees:
- * the caller. */
+/* What a new object in the directory gets of its default list: given is for
+ * struct tree_caller. front_inherited_fini: also after a failure. */
 struct front_inherited {
 	mode_t mode;
-	void *access, *for_children;
-	size_t access_bytes, for_children_bytes;
+	struct tree_given given[2];
+	unsigned given_count;
+	void *access, *for_children; /* what given refers to */
 };
 NODISCARD int front_acl_inherit(struct tree_node *parent, mode_t mode,
 				mode_t umask_bits,
 				struct front_inherited *out_inherited);
-NODISCARD int front_acl_give(struct tree_node *node,
-			     struct front_inherited *inherited);
+void front_inherited_fini(struct front_inherited *inherited);
 /* The file's list follows a chmod. */
 NODISCARD int front_acl_chmod(struct tree_node *node, mode_t mode);
 /* Who is not in a group can't give its rights away. */

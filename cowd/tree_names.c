@@ -23,14 +23,16 @@ int front_make(fuse_req_t req, struct front_node *parent, const char *name,
 	       struct tree_node **out_node, struct tree_attr *out_attr)
 {
 	const struct fuse_ctx *context = fuse_req_ctx(req);
-	const struct tree_caller caller = { context->uid, context->gid };
 	struct front_inherited inherited = { .mode = mode };
+	struct tree_caller caller = { context->uid, context->gid,
+				      inherited.given, 0 };
 	struct mount *mount = front_mount(req);
 	int rc = 0;
 
 	if (!S_ISLNK(mode))
 		rc = front_acl_inherit(parent->node, mode, context->umask,
 				       &inherited);
+	caller.given_count = inherited.given_count;
 	if (rc == 0 && name)
 		rc = tree_create(parent->node, name, inherited.mode, device,
 				 target, &caller, out_node, out_attr);
@@ -38,13 +40,11 @@ int front_make(fuse_req_t req, struct front_node *parent, const char *name,
 		rc = tree_create_unnamed(parent->node, inherited.mode, &caller,
 					 out_node, out_attr);
 	if (rc == 0) {
-		rc = front_acl_give(*out_node, &inherited);
 		rc = front_changed(mount, rc, true);
 		if (rc < 0)
 			tree_node_put(*out_node, 1);
 	}
-	free(inherited.access);
-	free(inherited.for_children);
+	front_inherited_fini(&inherited);
 	return rc;
 }
 
@@ -162,23 +162,24 @@ static void forget_listing(struct mount *mount, struct front_node *parent,
 	}
 }
 
-/* The whiteout that a rename leaves is a new object like others: it gets the
- * directory's default list. */
-static int give_acl_to_whiteout(struct front_node *parent, const char *name)
+static int rename_pinned(fuse_req_t req, struct front_node *from,
+			 const char *name, struct front_node *to,
+			 const char *new_name, unsigned flags)
 {
+	const struct fuse_ctx *context = fuse_req_ctx(req);
 	struct front_inherited inherited = { 0 };
-	struct tree_node *node;
-	struct tree_attr attr;
-	int rc = front_acl_inherit(parent->node, S_IFCHR, 0, &inherited);
+	struct tree_caller caller = { context->uid, context->gid,
+				      inherited.given, 0 };
+	int rc = 0;
 
-	if (rc == 0 && inherited.access) {
-		rc = tree_lookup(parent->node, name, &node, &attr);
-		if (rc == 0) {
-			rc = front_acl_give(node, &inherited);
-			tree_node_put(node, 1);
-		}
-	}
-	free(inherited.access);
+	/* The whiteout that it leaves is a new object like others. */
+	if (flags & RENAME_WHITEOUT)
+		rc = front_acl_inherit(from->node, S_IFCHR, 0, &inherited);
+	caller.given_count = inherited.given_count;
+	if (rc == 0)
+		rc = tree_rename(from->node, name, to->node, new_name, flags,
+				 &caller);
+	front_inherited_fini(&inherited);
 	return rc;
 }
 
@@ -188,8 +189,6 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	const unsigned known = RENAME_NOREPLACE | RENAME_EXCHANGE |
 			       RENAME_WHITEOUT;
 	struct mount *mount = front_mount(req);
-	const struct fuse_ctx *context = fuse_req_ctx(req);
-	const struct tree_caller caller = { context->uid, context->gid };
 	struct front_node *from, *to;
 	int rc = -refuse(mount, parent, name, EBUSY);
 
@@ -203,9 +202,7 @@ void front_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_reply_err(req, -rc);
 		return;
 	}
-	rc = tree_rename(from->node, name, to->node, new_name, flags, &caller);
-	if (rc == 0 && (flags & RENAME_WHITEOUT))
-		rc = give_acl_to_whiteout(from, name);
+	rc = rename_pinned(req, from, name, to, new_name, flags);
 	if (rc == 0 && from != to) {
 		forget_listing(mount, to, new_name);
 		if (flags & RENAME_EXCHANGE)

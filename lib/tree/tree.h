@@ -64,10 +64,19 @@ struct tree_attr {
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
 };
 
-/* Who makes an object. */
+/* An xattr that a new object has from the beginning. */
+struct tree_given {
+	const char *name;
+	const void *value;
+	size_t value_bytes;
+};
+
+/* Who makes an object, and what goes with it. */
 struct tree_caller {
 	uid_t uid;
 	gid_t gid;
+	const struct tree_given *given;
+	unsigned given_count;
 };
 
 NODISCARD int tree_get_attr(struct tree_node *node, struct tree_attr *out_attr);

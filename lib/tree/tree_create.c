@@ -1,5 +1,6 @@
 /* New names: of new inodes, and of ones that have others. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -33,12 +34,45 @@ void new_item(const struct change *change, const struct inode_item *directory,
 		.mtime_ns = change->now_ns,
 		.ctime_ns = change->now_ns,
 		.btime_ns = change->now_ns,
+		.flags = caller->given_count > 0 ? INODE_FLAG_XATTRS : 0,
 	};
 	if (directory->mode & S_ISGID) {
 		item->gid = directory->gid;
 		if (S_ISDIR(mode))
 			item->mode |= S_ISGID;
 	}
+}
+
+static void put_given(struct change *change, uint64_t inode,
+		      const struct tree_given *given)
+{
+	const struct xattr_item xattr = { XATTR_KIND_VALUE, given->value,
+					  given->value_bytes };
+	const struct item_key key = {
+		.inode = inode,
+		.type = ITEM_TYPE_XATTR,
+		.name = given->name,
+		.name_bytes = strlen(given->name),
+	};
+	uint8_t *payload = malloc(1 + given->value_bytes);
+
+	if (payload)
+		view_edit_put(&change->edit, &key, payload,
+			      xattr_item_encode(&xattr, payload));
+	else
+		change->edit.error = -ENOMEM;
+	free(payload);
+}
+
+void change_put_new(struct change *change, uint64_t inode,
+		    const struct inode_item *item,
+		    const struct tree_caller *caller)
+{
+	unsigned i;
+
+	view_edit_put_inode(&change->edit, inode, item);
+	for (i = 0; i < caller->given_count; i++)
+		put_given(change, inode, &caller->given[i]);
 }
 
 static void put_target(struct change *change, uint64_t inode,
@@ -92,7 +126,7 @@ static int create(struct change *change, struct tree_node *parent,
 		item.size_bytes = strlen(target);
 		put_target(change, inode, target);
 	}
-	view_edit_put_inode(&change->edit, inode, &item);
+	change_put_new(change, inode, &item, caller);
 	change_put_name(change, parent, name, inode, mode >> MODE_KIND_SHIFT);
 	change_directory(change, directory);
 	rc = change_commit(change);
@@ -142,7 +176,7 @@ static int create_unnamed(struct change *change, struct tree_node *parent,
 	new_item(change, &directory->item, mode, caller, &item);
 	inode = view_edit_new_inode(&change->edit);
 	item.nlink = 0;
-	view_edit_put_inode(&change->edit, inode, &item);
+	change_put_new(change, inode, &item, caller);
 	change_put_orphan(change, inode);
 	rc = change_commit(change);
 	if (rc < 0)

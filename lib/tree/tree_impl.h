@@ -161,6 +161,10 @@ void change_fini(struct change *change);
 void new_item(const struct change *change, const struct inode_item *directory,
 	      uint32_t mode, const struct tree_caller *caller,
 	      struct inode_item *item);
+/* Its item, and what the caller gives it. */
+void change_put_new(struct change *change, uint64_t inode,
+		    const struct inode_item *item,
+		    const struct tree_caller *caller);
 
 /* --- tree_remove.c --- */
 

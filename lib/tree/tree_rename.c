@@ -135,7 +135,7 @@ static void leave_whiteout(struct change *change, const struct place *from,
 	new_item(change, &from->directory->item, S_IFCHR, caller, &item);
 	item.rdev = makedev(0, 0);
 	item.parent = from->parent->inode;
-	view_edit_put_inode(&change->edit, inode, &item);
+	change_put_new(change, inode, &item, caller);
 	change_put_name(change, from->parent, from->name, inode,
 			S_IFCHR >> MODE_KIND_SHIFT);
 }

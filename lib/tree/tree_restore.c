@@ -119,7 +119,8 @@ static int uncover(struct restore *restore, struct pair *pair)
 static int create(struct pair *pair)
 {
 	const struct tree_attr *attr = &pair->from_attr;
-	const struct tree_caller caller = { attr->uid, attr->gid };
+	const struct tree_caller caller = { .uid = attr->uid,
+					    .gid = attr->gid };
 	char target[PATH_MAX + 1];
 	int rc = 0;
 

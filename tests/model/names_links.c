@@ -4,7 +4,7 @@
 
 #include "names_impl.h"
 
-static const struct tree_caller caller = { 3, 4 };
+static const struct tree_caller caller = { .uid = 3, .gid = 4 };
 
 static bool has_room(const struct names_tree *model)
 {

@@ -288,7 +288,7 @@ static void do_release(struct open_branch *branch, struct names_tree *model)
 /* What is removed, but known. */
 static void do_gone(struct open_branch *branch)
 {
-	static const struct tree_caller caller = { 1, 1 };
+	static const struct tree_caller caller = { .uid = 1, .gid = 1 };
 	struct held *held = &branch->held[below(HELD)];
 	struct tree_listing *listing;
 	struct tree_node *node;

@@ -40,7 +40,7 @@ static struct tree *tree;
 static atomic_bool stop;
 static atomic_uint_fast64_t operations;
 static const struct actor actor;
-static const struct tree_caller caller = { 1, 2 };
+static const struct tree_caller caller = { .uid = 1, .gid = 2 };
 
 struct worker {
 	pthread_t thread;

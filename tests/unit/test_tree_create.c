@@ -1,4 +1,5 @@
 /* New objects: what they get, and what they do to their directory. */
+#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "tree_world.h"
@@ -114,6 +115,49 @@ static void test_device_keeps_its_number(void **state)
 	assert_int_equal(world_attr(world, "dev").mode, S_IFBLK | 0600);
 }
 
+static void expect_given(struct tree_world *world, const char *path,
+			 const char *name, const char *want)
+{
+	struct tree_node *node = world_node(world, path);
+	char value[16] = "";
+	size_t len_bytes;
+
+	assert_int_equal(tree_get_xattr(node, name, value, sizeof(value) - 1,
+					&len_bytes),
+			 0);
+	assert_string_equal(value, want);
+	tree_node_put(node, 1);
+}
+
+static void test_new_object_has_what_is_given_to_it(void **state)
+{
+	static const struct tree_given given[] = { { "user.a", "one", 3 },
+						   { "user.b", "two", 3 } };
+	const struct tree_caller caller = { 1, 2, given, 2 };
+	struct tree_world *world = *state;
+	struct tree_node *root = tree_root(world->tree), *node;
+	struct tree_attr attr;
+
+	assert_int_equal(tree_create(root, "new", S_IFDIR | 0700, 0, NULL,
+				     &caller, &node, &attr),
+			 0);
+	assert_int_equal(attr.ctime_ns, attr.btime_ns);
+	tree_node_put(node, 1);
+	assert_int_equal(tree_create_unnamed(root, S_IFREG | 0600, &caller,
+					     &node, &attr),
+			 0);
+	assert_int_equal(tree_link(node, root, "linked", &attr), 0);
+	tree_node_put(node, 1);
+	assert_int_equal(tree_rename(root, "new", root, "newer",
+				     RENAME_WHITEOUT, &caller),
+			 0);
+	world_crash(world);
+	expect_given(world, "newer", "user.a", "one");
+	expect_given(world, "newer", "user.b", "two");
+	expect_given(world, "linked", "user.b", "two");
+	expect_given(world, "new", "user.a", "one");
+}
+
 static void test_nameless_file_gets_a_name(void **state)
 {
 	struct tree_world *world = *state;
@@ -164,6 +208,7 @@ int main(void)
 		TEST(test_names_and_targets_have_their_bounds),
 		TEST(test_name_that_is_there_is_kept),
 		TEST(test_device_keeps_its_number),
+		TEST(test_new_object_has_what_is_given_to_it),
 		TEST(test_nameless_file_gets_a_name),
 		TEST(test_nameless_file_goes_with_its_last_user),
 	};

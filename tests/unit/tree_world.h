@@ -30,7 +30,7 @@ struct tree_world {
 	struct failure failure;
 };
 
-static const struct tree_caller world_caller = { 7, 8 };
+static const struct tree_caller world_caller = { .uid = 7, .gid = 8 };
 
 #define assert_ok(world, call)                                \
 	do {                                                  \
