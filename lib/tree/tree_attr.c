@@ -65,7 +65,7 @@ static int set_locked(struct change *change, struct tree_node *node,
 	if (node->remembered) { /* it lives on in who has it open only */
 		if (!view_is_head(node->tree->view))
 			return -EROFS;
-		set_item(change, mask, attr, node->remembered);
+		set_item(change, mask, attr, &node->remembered->item);
 		return 0;
 	}
 	rc = change_touch(change, node, &touched);

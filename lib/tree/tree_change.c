@@ -254,8 +254,10 @@ static int put_removed(struct change *change, struct touched *touched)
 	const struct tree_node *node = touched->node;
 	struct item_key key = { .inode = node->inode, .type = ITEM_TYPE_INODE };
 	struct drop drop = { &change->edit, 0 };
-	int rc = 0;
+	int rc = gone_new(node, &touched->item, !node->orphan, &touched->gone);
 
+	if (rc < 0)
+		return rc;
 	if (node->orphan)
 		put_orphan(change, node->inode, false);
 	if (atomic_load(&node->stored) != STORED_YES)
@@ -285,10 +287,8 @@ static void committed(struct touched *touched)
 	if (!touched->remove)
 		return;
 	node->orphan = false;
-	node->remembered = malloc(sizeof(*node->remembered));
-	touched->item.nlink = 0;
-	if (node->remembered)
-		*node->remembered = touched->item;
+	node->remembered = touched->gone;
+	touched->gone = NULL;
 	if (touched->xattr_count == XATTRS_AT_ONCE) /* there may be more */
 		node_forget_xattrs(node);
 }
@@ -323,6 +323,7 @@ void change_fini(struct change *change)
 	for (i = 0; i < change->count; i++) {
 		struct origin_note *note, *next;
 
+		gone_free(change->touched[i].gone);
 		for (note = change->touched[i].origins; note; note = next) {
 			next = note->next;
 			base_node_put(note->base);

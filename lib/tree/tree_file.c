@@ -163,6 +163,16 @@ void tree_file_close(struct tree_node *node)
 	pthread_rwlock_unlock(&tree->names_lock);
 }
 
+static int copy_target(const char *from, char *target, size_t target_bytes)
+{
+	if (!from)
+		return -ESTALE;
+	if (strlen(from) >= target_bytes)
+		return -ERANGE;
+	memcpy(target, from, strlen(from) + 1);
+	return 0;
+}
+
 static int read_target(struct tree_node *node, char *target,
 		       size_t target_bytes)
 {
@@ -175,6 +185,9 @@ static int read_target(struct tree_node *node, char *target,
 		return -EINVAL;
 	if (node->base)
 		return base_readlink(node->base, target, target_bytes);
+	if (node->remembered)
+		return copy_target(node->remembered->target, target,
+				   target_bytes);
 	rc = view_item_get(node->tree->view, &key, &copy);
 	if (rc == 0 && copy->payload_bytes >= target_bytes)
 		rc = -ERANGE;

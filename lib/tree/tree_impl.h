@@ -35,7 +35,7 @@ struct tree_node {
 	bool has_origin;   /* its ORIGIN item is there; names_lock */
 	/* No name, but an item; changes with names_lock held exclusively. */
 	atomic_bool orphan;
-	struct inode_item *remembered; /* it is deleted: what it was */
+	struct gone *remembered; /* it is deleted: what it was */
 	UT_hash_handle hh;
 };
 
@@ -88,6 +88,26 @@ NODISCARD int node_attr_seen(struct tree_node *node,
 NODISCARD int node_parent(struct tree_node *node, uint64_t *out_inode,
 			  struct base_node **out_base);
 
+/* --- tree_gone.c: what is known of a deleted inode that is used --- */
+
+struct gone {
+	struct inode_item item;
+	char *target; /* of a symlink made in the store */
+	struct gone_xattr *xattrs;
+};
+/* In the edit that deletes it, before its items go. */
+NODISCARD int gone_new(const struct tree_node *node,
+		       const struct inode_item *item, bool is_used,
+		       struct gone **out_gone);
+void gone_free(struct gone *gone);
+/* As items: view_item_get, view_edit_put and view_items_scan. */
+NODISCARD int gone_get_xattr(const struct gone *gone, const char *name,
+			     struct item_copy **out_copy);
+NODISCARD int gone_set_xattr(struct gone *gone, const char *name,
+			     const void *payload, size_t payload_bytes);
+NODISCARD int gone_visit_xattrs(const struct gone *gone, uint64_t inode,
+				view_items_visit *visit, void *context);
+
 /* --- tree_lookup.c --- */
 
 struct found_name {
@@ -122,6 +142,7 @@ struct touched {
 	unsigned xattr_count;	/* that go with it, in the same batch */
 	bool orphan;		/* it loses its last name, but is used */
 	struct origin_note *origins; /* facts to be noted with it */
+	struct gone *gone;	     /* what stays of it */
 };
 
 struct change {

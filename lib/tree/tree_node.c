@@ -98,7 +98,7 @@ struct tree_node *tree_node_get(struct tree_node *node)
 void node_free(struct tree_node *node)
 {
 	base_node_put(node->base);
-	free(node->remembered);
+	gone_free(node->remembered);
 	free(node);
 }
 
@@ -163,7 +163,7 @@ static int load_item(struct tree_node *node, struct inode_item *out_item)
 	int rc;
 
 	if (node->remembered) {
-		*out_item = *node->remembered;
+		*out_item = node->remembered->item;
 		return 0;
 	}
 	if (atomic_load(&node->stored) == STORED_NO)

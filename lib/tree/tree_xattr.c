@@ -22,7 +22,9 @@ static int find_item(struct tree_node *node, const struct inode_item *item,
 	*out_copy = NULL;
 	if (!(item->flags & INODE_FLAG_XATTRS))
 		return 1;
-	rc = view_item_get(node->tree->view, &key, out_copy);
+	rc = node->remembered ?
+		     gone_get_xattr(node->remembered, name, out_copy) :
+		     view_item_get(node->tree->view, &key, out_copy);
 	if (rc == -ENOENT)
 		return 1;
 	if (rc == 0)
@@ -50,8 +52,6 @@ static int get_locked(struct tree_node *node, const char *name, void *value,
 
 	if (rc == 0)
 		rc = node_load(node, &item);
-	if (rc == 0 && node->remembered)
-		rc = -ENODATA;
 	if (rc == 0)
 		rc = find_item(node, &item, name, &copy, &xattr);
 	if (rc == 0) {
@@ -93,6 +93,21 @@ static int has_below(struct tree_node *node, const char *name, bool *out_has)
 	return rc == -ENODATA || rc == -ENOTSUP ? 0 : rc;
 }
 
+/* It lives on in who has it open only. */
+static int change_gone(const struct change *change, struct tree_node *node,
+		       const char *name, const void *payload,
+		       size_t payload_bytes)
+{
+	struct inode_item *item = &node->remembered->item;
+	int rc = gone_set_xattr(node->remembered, name, payload, payload_bytes);
+
+	if (rc == 0) {
+		item->flags |= INODE_FLAG_XATTRS;
+		item->ctime_ns = change->now_ns;
+	}
+	return rc;
+}
+
 static int change_xattr(struct change *change, struct tree_node *node,
 			const char *name, const void *payload,
 			size_t payload_bytes)
@@ -104,8 +119,11 @@ static int change_xattr(struct change *change, struct tree_node *node,
 		.name_bytes = strlen(name),
 	};
 	struct touched *touched;
-	int rc = change_touch(change, node, &touched);
+	int rc;
 
+	if (node->remembered)
+		return change_gone(change, node, name, payload, payload_bytes);
+	rc = change_touch(change, node, &touched);
 	if (rc == 0)
 		rc = change_begin(change);
 	if (rc < 0)
@@ -157,8 +175,6 @@ static int set_locked(struct change *change, struct tree_node *node,
 
 	if (rc < 0 && rc != -ENODATA && rc != -ENOTSUP)
 		return rc;
-	if (node->remembered)
-		return -ENOENT;
 	if ((flags & XATTR_CREATE) && rc == 0)
 		return -EEXIST;
 	if ((flags & XATTR_REPLACE) && rc < 0)
@@ -289,9 +305,12 @@ static int list_locked(struct names *names)
 	int rc = node_load(node, &item);
 
 	names->item = &item;
-	if (rc < 0 || node->remembered)
+	if (rc < 0)
 		return rc;
-	if (item.flags & INODE_FLAG_XATTRS)
+	if (node->remembered)
+		rc = gone_visit_xattrs(node->remembered, node->inode,
+				       visit_name, names);
+	else if (item.flags & INODE_FLAG_XATTRS)
 		rc = view_items_scan(node->tree->view, node->inode,
 				     ITEM_TYPE_XATTR, visit_name, names);
 	if (rc == 0 && node->base)

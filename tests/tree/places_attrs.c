@@ -298,6 +298,31 @@ static int set_xattr_by_handle(void)
 	return 0;
 }
 
+/* What has no name any more is what it was for those who hold it. */
+static int use_held_after_unlink(void)
+{
+	int dir = open("empty", O_RDONLY);
+	int fifo = open("fifo", O_RDWR | O_NONBLOCK);
+	int link = open("link", O_PATH | O_NOFOLLOW);
+	char text[100] = "";
+
+	CHECK(dir >= 0 && (fifo >= 0 || errno == EROFS) && link >= 0);
+	TRY(fsetxattr(fifo, "trusted.t", "before", 6, 0));
+	TRY(rmdir("empty"));
+	TRY(unlink("fifo"));
+	TRY(unlink("link"));
+	CHECK(readlinkat(link, "", text, sizeof(text) - 1) > 0);
+	CHECK(!strcmp(text, "file"));
+	CHECK(fgetxattr(fifo, "trusted.t", text, sizeof(text)) == 6);
+	CHECK(fremovexattr(fifo, "trusted.t") == 0);
+	CHECK(fgetxattr(fifo, "trusted.t", text, 6) < 0 && errno == ENODATA);
+	CHECK(fsetxattr(dir, "user.d", "kept", 4, XATTR_CREATE) == 0);
+	CHECK(flistxattr(dir, text, sizeof(text)) == 7);
+	CHECK(fgetxattr(dir, "user.d", text, sizeof(text)) == 4);
+	CHECK(fchmod(dir, 0700) == 0 && fsync(dir) == 0);
+	return 0;
+}
+
 static int remove_xattr(void)
 {
 	char value[4];
@@ -409,6 +434,7 @@ const struct row places_attr_rows[] = {
 	{ "setxattr trusted by another user", set_xattr_trusted_by_other,
 	  WRITES(EPERM) },
 	{ "fsetxattr after unlink", set_xattr_by_handle, WRITES(0) },
+	{ "held after unlink", use_held_after_unlink, WRITES(0) },
 	{ "removexattr", remove_xattr, WRITES(0) },
 	{ "removexattr of what is missing", remove_xattr_missing,
 	  WRITES(ENODATA) },
