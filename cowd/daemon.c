@@ -1,9 +1,4 @@
-/*
- * Starting, running and ending the daemon.
- *
- * The parent waits on a pipe for one struct failure; its code says whether
- * the mount is live. A child that dies without a word is a failure too.
- */
+/* Starting, running and ending the daemon of a store. */
 #include "daemon.h"
 
 #include <errno.h>
@@ -15,11 +10,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "background.h"
 #include "control.h"
 #include "history.h"
 #include "logging.h"
@@ -169,12 +163,7 @@ static int serve(const struct daemon_params *params, int ready_fd,
 
 	set_limits();
 	rc = start(&daemon, params, failure);
-	if (ready_fd >= 0) {
-		/* Where the user was must not stay busy. */
-		(void)!chdir("/");
-		(void)!write(ready_fd, failure, sizeof(*failure));
-		close(ready_fd);
-	}
+	background_ready(ready_fd, failure);
 	if (rc == 0) {
 		notify_systemd("READY=1");
 		loop(&daemon, signal_fd);
@@ -188,99 +177,23 @@ static int serve(const struct daemon_params *params, int ready_fd,
 	return rc;
 }
 
-/* What the daemon has to say goes to STORE/daemon.log. */
-static void detach_output(const char *store_path)
+static int serve_params(const void *context, int ready_fd,
+			struct failure *failure)
 {
-	AUTO_CLOSE int directory_fd =
-		open(store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int null_fd = open("/dev/null", O_RDWR);
-	int log_fd = openat(directory_fd, "daemon.log",
-			    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-
-	if (null_fd >= 0) {
-		dup2(null_fd, STDIN_FILENO);
-		dup2(null_fd, STDOUT_FILENO);
-	}
-	dup2(log_fd >= 0 ? log_fd : null_fd, STDERR_FILENO);
-	if (log_fd > STDERR_FILENO)
-		close(log_fd);
-	if (null_fd > STDERR_FILENO)
-		close(null_fd);
-}
-
-/* What the user's shell had open, a lock perhaps, is not the daemon's. */
-static void close_all_but(int fd)
-{
-	if (fd > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
-	close_range((unsigned)fd + 1, ~0u, 0);
-}
-
-static void child(const struct daemon_params *params, int ready_fd)
-{
-	struct failure failure = { 0 };
-	int rc;
-
-	setsid();
-	detach_output(params->store_path);
-	close_all_but(ready_fd);
-	rc = serve(params, ready_fd, &failure);
-	_exit(rc < 0 ? 1 : 0);
-}
-
-static int wait_ready(pid_t pid, int ready_fd, struct failure *failure)
-{
-	struct failure said = { 0 };
-	size_t used = 0;
-	ssize_t n;
-	int status;
-
-	while (used < sizeof(said)) {
-		n = read(ready_fd, (char *)&said + used, sizeof(said) - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		used += (size_t)n;
-	}
-	if (used == sizeof(said) && said.code == FAILURE_NONE)
-		return 0;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (used == sizeof(said)) {
-		*failure = said;
-		return -EIO;
-	}
-	failure_set(failure, FAILURE_FAILED, NULL,
-		    "the daemon died before the mount was live");
-	failure_hint(failure, "see daemon.log in the store");
-	return -EIO;
+	return serve(context, ready_fd, failure);
 }
 
 int daemon_run(const struct daemon_params *params, int *out_pid,
 	       struct failure *failure)
 {
-	int ready[2], rc;
-	pid_t pid;
+	const struct background background = {
+		.serve = serve_params,
+		.context = params,
+		.log_directory = params->store_path,
+		.log_name = "daemon.log",
+	};
 
 	if (params->foreground)
 		return serve(params, -1, failure);
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return failure_errno(failure, -errno, NULL, "can't mount");
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		close(ready[0]);
-		child(params, ready[1]);
-	}
-	close(ready[1]);
-	if (pid < 0)
-		rc = failure_errno(failure, -errno, NULL,
-				   "can't start the daemon");
-	else
-		rc = wait_ready(pid, ready[0], failure);
-	close(ready[0]);
-	if (rc == 0 && out_pid)
-		*out_pid = pid;
-	return rc;
+	return background_run(&background, out_pid, failure);
 }

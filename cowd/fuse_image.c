@@ -9,7 +9,9 @@
 
 static void image_init(void *userdata, struct fuse_conn_info *connection)
 {
-	mount_set_connection(userdata, connection);
+	const struct mount *mount = userdata;
+
+	mount_set_connection(&mount->options, connection);
 }
 
 static void image_create(fuse_req_t req, fuse_ino_t parent, const char *name,

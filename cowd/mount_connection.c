@@ -5,11 +5,9 @@
 
 enum { REQUEST_BYTES_MAX = 1 << 20 };
 
-void mount_set_connection(const struct mount *mount,
+void mount_set_connection(const struct mount_options *options,
 			  struct fuse_conn_info *connection)
 {
-	const struct mount_options *options = &mount->options;
-
 	connection->want &=
 		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 			    FUSE_CAP_SPLICE_MOVE);

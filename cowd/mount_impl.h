@@ -111,7 +111,7 @@ NODISCARD int mount_check_user(const struct mount *mount,
 			       struct failure *failure);
 
 /* What every session asks the kernel for, as the options say. */
-void mount_set_connection(const struct mount *mount,
+void mount_set_connection(const struct mount_options *options,
 			  struct fuse_conn_info *connection);
 
 /* A write that is to be on disk when it is answered. */

@@ -20,7 +20,7 @@ static void front_init(void *userdata, struct fuse_conn_info *connection)
 	/* libfuse would not see who asks. */
 	bool by_handle_only = mount->options.allow_root;
 
-	mount_set_connection(mount, connection);
+	mount_set_connection(&mount->options, connection);
 	connection->want |= connection->capable & wanted;
 	front->kernel_times = connection->want & FUSE_CAP_WRITEBACK_CACHE;
 	front->no_opendir = !by_handle_only &&
