@@ -171,6 +171,8 @@ static const struct command commands[] = {
 	{ "mount", TARGET "[@SNAPSHOT] MOUNTPOINT",
 	  "show a branch, or a snapshot read-only, as a file", 1, 2,
 	  mount_options, cmd_mount },
+	{ "diverge", "MOUNTPOINT", "lay plain files over a directory, by rules",
+	  1, 1, cmd_diverge_options, cmd_diverge },
 	{ "umount", "MOUNTPOINT|" TARGET, "end a mount, or all of a branch", 0,
 	  1, umount_options, cmd_umount },
 	{ "revoke", "MOUNTPOINT|" TARGET, "make what is open on it fail", 0, 1,

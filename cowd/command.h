@@ -160,6 +160,8 @@ void progress_fini(struct progress *progress);
 /* The commands. */
 int cmd_create(struct cli *cli);
 int cmd_mount(struct cli *cli);
+int cmd_diverge(struct cli *cli);
+extern const struct option_spec cmd_diverge_options[];
 int cmd_umount(struct cli *cli);
 int cmd_revoke(struct cli *cli);
 int cmd_snapshot_create(struct cli *cli);

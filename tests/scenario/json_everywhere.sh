@@ -52,7 +52,9 @@ dry undo undo s.cowd
 for command in log status df tree stats; do
 	valid $command $command s.cowd
 done
-mkdir d e
+mkdir d e under
+dry diverge diverge -p "$WORK/P" under
+cowd umount -q under
 dry create create t.cowd --base d
 dry layer-add layer add t.cowd low=e --bottom
 valid layer-list layer list t.cowd
