@@ -232,8 +232,11 @@ static int mount_target(struct cli *cli, const struct target *target,
 	int rc = check_mounted(cli, mountpoint);
 
 	if (rc == 0) {
-		if (asprintf(&options, "%s%s%s",
+		const char *mode = option_value(cli, OPTION_UNION);
+
+		if (asprintf(&options, "%s%s%s%s%s",
 			     params.options ? params.options : "",
+			     mode ? ",union=" : "", mode ? mode : "",
 			     is_automount(mountpoint) ? ",nonempty" : "",
 			     option_given(cli, OPTION_DEBUG) ? ",debug" : "") <
 		    0)

@@ -33,6 +33,8 @@ static const struct option_spec mount_options[] = {
 	  "as -f, and tell each request of the kernel" },
 	{ OPTION_BASE, 0, "base", "PATH",
 	  "where the base is now, if it was moved; a layer: NAME=DIR" },
+	{ OPTION_UNION, 0, "union", "MODE",
+	  "reveal: what is removed in the delta shows base's again; or hide" },
 	{ OPTION_VOLATILE, 0, "volatile", NULL,
 	  "keep changes in memory and forget them: over --base, no STORE" },
 	END

@@ -149,6 +149,14 @@ static int take_snapdir(struct mount_options *options, const struct row *row,
 	return 0;
 }
 
+static int take_union(struct mount_options *options, const struct row *row,
+		      const char *value)
+{
+	(void)row;
+	options->reveal = strcmp(value, "reveal") == 0;
+	return options->reveal || strcmp(value, "hide") == 0 ? 0 : -EINVAL;
+}
+
 static int take_cowddir(struct mount_options *options, const struct row *row,
 			const char *value)
 {
@@ -263,6 +271,7 @@ static const struct row rows[] = {
 	/* cowd's own */
 	MEMBER("name=", take_name, name),
 	OPTION("snapdir=", take_snapdir),
+	OPTION("union=", take_union),
 	MEMBER("cowddir=", take_cowddir, cowddir),
 	MEMBER("max_threads=", take_number, max_threads),
 

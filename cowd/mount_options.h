@@ -34,6 +34,7 @@ struct mount_options {
 	unsigned max_read, max_readahead, max_write, max_threads;
 	unsigned max_background, congestion_threshold;
 	enum snapdir_mode snapdir;
+	bool reveal;			     /* no whiteouts where names go */
 	char cowddir[NAME_MAX + 1];	     /* of trees; "": none */
 	char name[STORE_NAME_BYTES_MAX + 1]; /* of the image; "": by base */
 	char fsname[MOUNT_FSNAME_BYTES];     /* "": what is mounted */

@@ -199,6 +199,9 @@ static int set_attr(fuse_req_t req, struct front_node *node,
 	unsigned mask = translate(st, to_set, &attr);
 	int rc;
 
+	if (node->revealed &&
+	    (mask & ~(unsigned)(TREE_SET_MTIME | TREE_SET_CTIME)) == 0)
+		return tree_get_attr(node->node, out_attr);
 	if (mask & TREE_SET_MODE)
 		attr.mode &= 07777;
 	if ((mask & TREE_SET_SIZE) && !(mask & TREE_SET_MTIME) &&

@@ -54,6 +54,7 @@ struct front_node {
 	uint64_t lookups;
 	unsigned users; /* requests that run */
 	unsigned opens, writers;
+	bool revealed; /* the kernel's times are those of what was removed */
 	struct front_listing *listing; /* of a directory, or NULL */
 	unsigned listed_at;	       /* in front.listed */
 	bool half_read;		       /* nobody has come to the end ... */
@@ -222,6 +223,10 @@ NODISCARD int front_make(fuse_req_t req, struct front_node *parent,
 			 const char *name, mode_t mode, dev_t device,
 			 const char *target, struct tree_node **out_node,
 			 struct tree_attr *out_attr);
+
+/* tree_reveal.c: removes a name of the delta; base's is seen again. */
+NODISCARD int front_reveal(struct mount *mount, struct front_node *parent,
+			   const char *name, bool is_directory);
 
 /* tree_handle.c */
 void front_open_file(fuse_req_t req, fuse_ino_t node,

@@ -103,7 +103,9 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_reply_err(req, refused);
 		return;
 	}
-	rc = is_directory ? tree_rmdir(node->node, name) :
+	rc = mount->options.reveal ?
+		     front_reveal(mount, node, name, is_directory) :
+	     is_directory ? tree_rmdir(node->node, name) :
 			    tree_unlink(node->node, name);
 	rc = front_changed(mount, rc, true);
 	fuse_reply_err(req, front_errno(rc));

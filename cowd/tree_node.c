@@ -128,6 +128,7 @@ int front_know(struct mount *mount, struct front_slot *slot,
 		fresh = NULL;
 	}
 	node->lookups++;
+	node->revealed = false;
 	mutex_unlock(&mount->lock);
 	if (fresh) /* it was known: one reference is enough */
 		tree_node_put(tree_node, 1);

@@ -122,6 +122,13 @@ NODISCARD int tree_link(struct tree_node *node, struct tree_node *new_parent,
 			const char *new_name, struct tree_attr *out_attr);
 NODISCARD int tree_unlink(struct tree_node *parent, const char *name);
 NODISCARD int tree_rmdir(struct tree_node *parent, const char *name);
+/*
+ * As unlink and rmdir, but what the store gave a name goes without a whiteout,
+ * so that base's object of that name is seen again: if nothing of it was ever
+ * changed, as an inode is never in two places. -EROFS: base gave the name.
+ */
+NODISCARD int tree_reveal(struct tree_node *parent, const char *name,
+			  bool directory);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT (a 0:0 character
  * device of the caller is left behind). */
 NODISCARD int tree_rename(struct tree_node *parent, const char *name,

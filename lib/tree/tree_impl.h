@@ -76,6 +76,9 @@ struct base_node *node_known_base(struct tree *tree, uint64_t inode);
 NODISCARD int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
 			struct base_node *base, struct tree_node **out_node);
 void node_free(struct tree_node *node);
+/* It was deleted, and base shows it again, as it ever was; names_lock is held
+ * exclusively. */
+void node_comes_back(struct tree *tree, uint64_t inode);
 /* What the inode is, with names_lock held. -ESTALE. */
 NODISCARD int node_load(struct tree_node *node, struct inode_item *out_item);
 NODISCARD int node_attr(struct tree_node *node, struct tree_attr *out_attr);

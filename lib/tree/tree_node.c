@@ -155,6 +155,20 @@ int tree_node_find(struct tree *tree, uint64_t inode,
 	return rc == -ENOENT ? -ESTALE : rc;
 }
 
+void node_comes_back(struct tree *tree, uint64_t inode)
+{
+	struct tree_node *node;
+
+	mutex_lock(&tree->nodes_lock);
+	node = find_node(tree, inode);
+	if (node && node->remembered) {
+		gone_free(node->remembered);
+		node->remembered = NULL;
+		atomic_store(&node->stored, STORED_NO);
+	}
+	mutex_unlock(&tree->nodes_lock);
+}
+
 /* --- what a node is --- */
 
 /* 1: it has no item, base tells. */

@@ -128,18 +128,51 @@ int tree_delete_orphans(struct tree *tree)
 	return rc;
 }
 
+/* What removing a name leaves in its place. */
+struct below {
+	bool hidden;	/* base's object, by a whiteout */
+	bool directory; /* is seen again */
+	uint64_t shown; /* the inode that is; 0: none */
+};
+
+/* Has nothing ever become of base's object of that name? It may be elsewhere,
+ * changed, or in the past of a snapshot: its number is for one thing only. */
+static int look_below(struct tree_node *parent, const char *name,
+		      struct below *below)
+{
+	struct item_key key = { .type = ITEM_TYPE_ORIGIN };
+	struct base_node *base = NULL;
+	struct item_copy *copy = NULL;
+	struct base_stat stat;
+	int rc = parent->base ? base_lookup(parent->base, name, &base, &stat) :
+				-ENOENT;
+
+	base_node_put(base);
+	if (rc < 0) /* it may be in a layer that is not seen now */
+		return rc == -ENOENT ? 0 : rc;
+	key.inode = stat.inode;
+	rc = view_item_get(parent->tree->view, &key, &copy);
+	free(copy);
+	below->hidden = rc != -ENOENT;
+	below->shown = below->hidden ? 0 : stat.inode;
+	below->directory = !below->hidden && S_ISDIR(stat.stat.st_mode);
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* The parts of unlink and rmdir that are alike. */
 static int remove_name(struct change *change, struct tree_node *parent,
-		       const char *name, struct tree_node *node)
+		       const char *name, struct tree_node *node, bool reveal)
 {
 	struct touched *directory, *touched;
-	bool hidden;
+	struct below below = { .hidden = false };
 	int rc = change_touch(change, parent, &directory);
 
 	if (rc == 0)
 		rc = change_touch(change, node, &touched);
 	if (rc == 0)
-		rc = find_below(parent, name, node, &hidden);
+		rc = find_below(parent, name, node, &below.hidden);
+	if (rc == 0 && below.hidden && reveal)
+		rc = look_below(parent, name, &below);
 	if (rc == 0)
 		rc = change_begin(change);
 	if (rc < 0)
@@ -147,9 +180,14 @@ static int remove_name(struct change *change, struct tree_node *parent,
 	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT)
 		change_count_directory(directory, -1);
 	change_unlink(change, touched);
-	change_drop_name(change, parent, name, hidden);
+	if (below.directory)
+		change_count_directory(directory, 1);
+	change_drop_name(change, parent, name, below.hidden);
 	change_directory(change, directory);
-	return change_commit(change);
+	rc = change_commit(change);
+	if (rc == 0 && below.shown)
+		node_comes_back(parent->tree, below.shown);
+	return rc;
 }
 
 struct names {
@@ -202,7 +240,7 @@ void node_forget_xattrs(struct tree_node *node)
 }
 
 static int remove_found(struct change *change, struct tree_node *parent,
-			const char *name, bool directory,
+			const char *name, bool directory, bool reveal,
 			struct tree_node **out_node)
 {
 	struct found_name found;
@@ -210,6 +248,10 @@ static int remove_found(struct change *change, struct tree_node *parent,
 
 	if (rc < 0)
 		return rc;
+	if (reveal && found.from_base) {
+		found_fini(&found);
+		return -EROFS;
+	}
 	rc = node_open(parent->tree, found.inode, found.kind, found.base,
 		       out_node);
 	found.base = NULL;
@@ -219,11 +261,12 @@ static int remove_found(struct change *change, struct tree_node *parent,
 		return directory ? -ENOTDIR : -EISDIR;
 	if (directory)
 		rc = node_check_empty(*out_node);
-	return rc < 0 ? rc : remove_name(change, parent, name, *out_node);
+	return rc < 0 ? rc :
+			remove_name(change, parent, name, *out_node, reveal);
 }
 
 static int remove_one(struct tree_node *parent, const char *name,
-		      bool directory)
+		      bool directory, bool reveal)
 {
 	struct tree *tree = parent->tree;
 	struct tree_node *node = NULL;
@@ -232,7 +275,7 @@ static int remove_one(struct tree_node *parent, const char *name,
 
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
-	rc = remove_found(&change, parent, name, directory, &node);
+	rc = remove_found(&change, parent, name, directory, reveal, &node);
 	if (rc == 0)
 		node_forget_names(node);
 	pthread_rwlock_unlock(&tree->names_lock);
@@ -244,10 +287,15 @@ static int remove_one(struct tree_node *parent, const char *name,
 
 int tree_unlink(struct tree_node *parent, const char *name)
 {
-	return remove_one(parent, name, false);
+	return remove_one(parent, name, false, false);
 }
 
 int tree_rmdir(struct tree_node *parent, const char *name)
 {
-	return remove_one(parent, name, true);
+	return remove_one(parent, name, true, false);
+}
+
+int tree_reveal(struct tree_node *parent, const char *name, bool directory)
+{
+	return remove_one(parent, name, directory, true);
 }

@@ -141,6 +141,53 @@ static void test_directory_that_is_gone_holds_nothing(void **state)
 	tree_node_put(node, 1);
 }
 
+static int reveal(struct tree_world *world, const char *directory,
+		  const char *name, bool is_directory)
+{
+	struct tree_node *parent = world_node(world, directory);
+	int rc = tree_reveal(parent, name, is_directory);
+
+	tree_node_put(parent, 1);
+	return rc;
+}
+
+static void test_revealed_is_what_nobody_has_touched(void **state)
+{
+	struct tree_world *world = *state;
+	struct tree_node *known = world_node(world, "d/f");
+	unsigned links;
+
+	world_base(world, "empty", NULL);
+	links = world_attr(world, "").nlink;
+	assert_int_equal(reveal(world, "d", "f", false), -EROFS);
+	assert_int_equal(reveal(world, "", "d", true), -EROFS);
+	world_put(world, "d", "new", "new");
+	assert_int_equal(world_rename(world, "d", "new", "d", "f", 0), 0);
+	world_expect(world, "d/f", "new");
+	assert_int_equal(reveal(world, "d", "f", true), -ENOTDIR);
+	assert_int_equal(reveal(world, "d", "f", false), 0);
+	world_expect(world, "d/f", "in d");
+	assert_int_equal(world_attr(world, "d/f").nlink, 1);
+	tree_node_put(known, 1);
+	assert_int_equal(world_rmdir(world, "", "empty"), 0);
+	assert_int_equal(world_make(world, "", "empty", S_IFDIR | 0700), 0);
+	assert_int_equal(reveal(world, "", "empty", true), 0);
+	assert_int_equal(world_attr(world, "empty").mode, S_IFDIR | 0755);
+	assert_int_equal(world_attr(world, "").nlink, links);
+	/* What has nothing below. */
+	world_put(world, "d", "new", "new");
+	assert_int_equal(reveal(world, "d", "new", false), 0);
+	assert_int_equal(world_lookup_rc(world, "d/new"), -ENOENT);
+	/* It is elsewhere. */
+	assert_int_equal(world_rename(world, "d", "g", "", "moved", 0), 0);
+	world_put(world, "d", "g", "another");
+	assert_int_equal(reveal(world, "d", "g", false), 0);
+	assert_int_equal(world_lookup_rc(world, "d/g"), -ENOENT);
+	world_reopen(world);
+	world_expect(world, "d/f", "in d");
+	assert_int_equal(world_lookup_rc(world, "d/g"), -ENOENT);
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -153,6 +200,7 @@ int main(void)
 		TEST(test_crash_leaves_no_nameless_file),
 		TEST(test_thousands_of_xattrs_go_with_their_file),
 		TEST(test_directory_that_is_gone_holds_nothing),
+		TEST(test_revealed_is_what_nobody_has_touched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
