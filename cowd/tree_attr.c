@@ -127,11 +127,6 @@ void front_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	front_end(mount, node);
 }
 
-static int64_t asked_time(const struct timespec *time, bool is_now)
-{
-	return is_now ? stat_time_now_ns() : stat_time_ns(time);
-}
-
 /* What of the mask the tree is asked for. */
 static unsigned translate(const struct stat *st, int to_set,
 			  struct tree_attr *attr)
@@ -160,10 +155,9 @@ static unsigned translate(const struct stat *st, int to_set,
 	attr->uid = st->st_uid;
 	attr->gid = st->st_gid;
 	attr->size_bytes = (uint64_t)st->st_size;
-	attr->atime_ns =
-		asked_time(&st->st_atim, to_set & FUSE_SET_ATTR_ATIME_NOW);
-	attr->mtime_ns =
-		asked_time(&st->st_mtim, to_set & FUSE_SET_ATTR_MTIME_NOW);
+	/* "Now" comes with the time that the kernel gave the other ones. */
+	attr->atime_ns = stat_time_ns(&st->st_atim);
+	attr->mtime_ns = stat_time_ns(&st->st_mtim);
 	attr->ctime_ns = stat_time_ns(&st->st_ctim);
 	return mask;
 }
@@ -204,11 +198,6 @@ static int set_attr(fuse_req_t req, struct front_node *node,
 		return tree_get_attr(node->node, out_attr);
 	if (mask & TREE_SET_MODE)
 		attr.mode &= 07777;
-	if ((mask & TREE_SET_SIZE) && !(mask & TREE_SET_MTIME) &&
-	    !mount->tree->kernel_times) {
-		mask |= TREE_SET_MTIME;
-		attr.mtime_ns = stat_time_now_ns();
-	}
 	/* Of a chown to nobody else nothing else arrives, or nothing. */
 	if (mask == 0) {
 		mask = TREE_SET_CTIME;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "stat_time.h"
 #include "tree_virtual.h"
 
 static bool is_writable(const struct fuse_file_info *fi)
@@ -89,9 +88,8 @@ static void close_handle(struct mount *mount, struct front_handle *handle)
 static int empty(fuse_req_t req, struct tree_node *node)
 {
 	struct tree_attr attr = { .size_bytes = 0 };
-	unsigned mask = TREE_SET_SIZE | TREE_SET_MTIME;
+	unsigned mask = TREE_SET_SIZE; /* and times, with that */
 
-	attr.mtime_ns = stat_time_now_ns();
 	/* The kernel does not. */
 	if (fuse_req_ctx(req)->uid != 0)
 		mask |= front_kill_mode(req, node, &attr);

@@ -39,6 +39,8 @@ static int set_size(struct tree_node *node, uint64_t size_bytes)
 static void set_item(struct change *change, unsigned mask,
 		     const struct tree_attr *attr, struct inode_item *item)
 {
+	int64_t time_ns = change_time(change, item);
+
 	if (mask & TREE_SET_MODE)
 		item->mode = (item->mode & ~(uint32_t)MODE_BITS) |
 			     (attr->mode & MODE_BITS);
@@ -51,9 +53,8 @@ static void set_item(struct change *change, unsigned mask,
 	if (mask & TREE_SET_MTIME)
 		item->mtime_ns = attr->mtime_ns;
 	else if (mask & TREE_SET_SIZE) /* even if it is the same */
-		item->mtime_ns = change->now_ns;
-	item->ctime_ns = mask & TREE_SET_CTIME ? attr->ctime_ns :
-						 change->now_ns;
+		item->mtime_ns = time_ns;
+	item->ctime_ns = mask & TREE_SET_CTIME ? attr->ctime_ns : time_ns;
 }
 
 static int set_locked(struct change *change, struct tree_node *node,

@@ -24,6 +24,8 @@ struct origin_note {
 	struct origin_note *next;
 };
 
+#define NS_PER_S INT64_C(1000000000)
+
 void change_init(struct change *change, struct tree *tree)
 {
 	struct timespec now;
@@ -31,8 +33,19 @@ void change_init(struct change *change, struct tree *tree)
 	memset(change, 0, sizeof(*change));
 	change->tree = tree;
 	view_edit_wait(tree->view);
-	clock_gettime(CLOCK_REALTIME, &now);
-	change->now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	/* The clock that the kernel, too, takes times from: by a finer one
+	 * what it tells of a file seems to be before what we tell. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	change->now_ns = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t change_time(const struct change *change, const struct inode_item *item)
+{
+	int64_t last_ns = item->ctime_ns;
+	bool in_this_tick = last_ns > change->now_ns &&
+			    last_ns - change->now_ns < NS_PER_S;
+
+	return in_this_tick ? last_ns : change->now_ns;
 }
 
 static int has_origin(struct tree *tree, uint64_t inode)
@@ -132,8 +145,12 @@ int change_begin(struct change *change)
 
 void change_directory(struct change *change, struct touched *directory)
 {
-	directory->item.mtime_ns = change->now_ns;
-	directory->item.ctime_ns = change->now_ns;
+	int64_t time_ns = change_time(change, &directory->item);
+
+	if (time_ns == directory->item.ctime_ns) /* each state has its own */
+		time_ns++;
+	directory->item.mtime_ns = time_ns;
+	directory->item.ctime_ns = time_ns;
 	directory->put = true;
 }
 

@@ -221,7 +221,7 @@ static int add_link(struct change *change, struct tree_node *node,
 		return rc;
 	if (touched->item.nlink++ == 0)
 		touched->item.parent = parent->inode;
-	touched->item.ctime_ns = change->now_ns;
+	touched->item.ctime_ns = change_time(change, &touched->item);
 	touched->put = true;
 	change_put_name(change, parent, name, node->inode, node->kind);
 	change_directory(change, directory);

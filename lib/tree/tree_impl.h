@@ -165,7 +165,10 @@ NODISCARD int change_touch(struct change *change, struct tree_node *node,
 			   struct touched **out_touched);
 /* From here on the store waits. */
 NODISCARD int change_begin(struct change *change);
-/* Modification and change of a directory. */
+/* When an inode changes that was as in item: not before its last change. */
+int64_t change_time(const struct change *change, const struct inode_item *item);
+/* Modification and change of a directory: no two at the same time, for those
+ * who know a state by it. */
 void change_directory(struct change *change, struct touched *directory);
 /* It has so many directories more. One link says that nobody counts them. */
 void change_count_directory(struct touched *parent, int by);

@@ -18,7 +18,7 @@ void change_unlink(struct change *change, struct touched *touched)
 	bool is_directory = node->kind == S_IFDIR >> MODE_KIND_SHIFT;
 	bool used;
 
-	touched->item.ctime_ns = change->now_ns;
+	touched->item.ctime_ns = change_time(change, &touched->item);
 	if (touched->item.nlink > 0)
 		touched->item.nlink--;
 	if (touched->item.nlink > 0 && !is_directory) {

@@ -117,7 +117,7 @@ static void move(struct change *change, struct place *from, struct place *to)
 
 	change_put_name(change, to->parent, to->name, from->node->inode,
 			from->node->kind);
-	moved->item.ctime_ns = change->now_ns;
+	moved->item.ctime_ns = change_time(change, &moved->item);
 	moved->put = true;
 	moved->item.parent = to->parent->inode;
 	if (is_directory(from->node) && from->parent != to->parent) {

@@ -130,7 +130,7 @@ static int change_xattr(struct change *change, struct tree_node *node,
 		return rc;
 	view_edit_put(&change->edit, &key, payload, payload_bytes);
 	touched->item.flags |= INODE_FLAG_XATTRS;
-	touched->item.ctime_ns = change->now_ns;
+	touched->item.ctime_ns = change_time(change, &touched->item);
 	touched->put = true;
 	return change_commit(change);
 }

@@ -62,6 +62,7 @@ static void test_the_same_size_changes_times(void **state)
 	first = set(world, "d/f", TREE_SET_SIZE, size);
 	assert_true(first.mtime_ns > 1);
 	assert_int_equal(first.size_bytes, 4);
+	world_tick();
 	second = set(world, "d/f", TREE_SET_SIZE, size);
 	assert_true(second.mtime_ns > first.mtime_ns);
 	assert_true(second.ctime_ns > first.ctime_ns);

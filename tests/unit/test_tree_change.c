@@ -61,12 +61,46 @@ static void test_change_of_names_changes_their_directory(void **state)
 	assert_true(after.mtime_ns > before.mtime_ns);
 	assert_int_equal(after.ctime_ns, after.mtime_ns);
 	assert_int_equal(world_attr(world, "a").ctime_ns, after.ctime_ns);
+	world_tick();
 	assert_int_equal(world_unlink(world, "d", "a"), 0);
 	before = after;
 	after = world_attr(world, "d");
 	assert_true(after.mtime_ns > before.mtime_ns);
 	assert_int_equal(world_attr(world, "a").ctime_ns, after.ctime_ns);
 	assert_int_equal(after.nlink, before.nlink);
+}
+
+/* Those who keep a listing know by its time whether it still holds. */
+static void test_each_state_of_a_directory_has_its_own_time(void **state)
+{
+	struct tree_world *world = *state;
+	int64_t last_ns = world_attr(world, "d").ctime_ns;
+	char name[20];
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		assert_int_equal(world_make(world, "d", name, S_IFREG), 0);
+		assert_true(world_attr(world, "d").ctime_ns > last_ns);
+		last_ns = world_attr(world, "d").ctime_ns;
+	}
+}
+
+/* The kernel's times have ticks: ours must not be ahead of them. */
+static void test_times_are_those_of_the_kernels_clock(void **state)
+{
+	struct tree_world *world = *state;
+	struct timespec before, after;
+	struct tree_attr made;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &before);
+	assert_int_equal(world_make(world, "", "new", S_IFREG), 0);
+	clock_gettime(CLOCK_REALTIME_COARSE, &after);
+	made = world_attr(world, "new");
+	assert_true(made.mtime_ns >=
+		    before.tv_sec * INT64_C(1000000000) + before.tv_nsec);
+	assert_true(made.mtime_ns <=
+		    after.tv_sec * INT64_C(1000000000) + after.tv_nsec);
 }
 
 int main(void)
@@ -77,6 +111,8 @@ int main(void)
 		TEST(test_first_change_notes_where_base_has_it),
 		TEST(test_what_fails_changes_nothing),
 		TEST(test_change_of_names_changes_their_directory),
+		TEST(test_each_state_of_a_directory_has_its_own_time),
+		TEST(test_times_are_those_of_the_kernels_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,7 @@ static void test_only_a_change_is_one(void **state)
 	assert_int_equal(set(world, "a", "user.x", "1", 0), 0);
 	after = world_attr(world, "a");
 	assert_int_equal(after.ctime_ns, before.ctime_ns);
+	world_tick();
 	assert_int_equal(set(world, "a", "user.x", "2", 0), 0);
 	after = world_attr(world, "a");
 	assert_true(after.ctime_ns > before.ctime_ns);
