@@ -228,7 +228,16 @@ void front_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int to_set,
 		fuse_reply_err(req, stale(fi));
 		return;
 	}
-	rc = set_attr(req, node, st, to_set, &attr);
+	if (to_set & FUSE_SET_ATTR_SIZE) {
+		/* Not while data of the size before are being sent. */
+		struct mutex *opening = front_opening(mount, node);
+
+		mutex_lock(opening);
+		rc = set_attr(req, node, st, to_set, &attr);
+		mutex_unlock(opening);
+	} else {
+		rc = set_attr(req, node, st, to_set, &attr);
+	}
 	if (rc < 0)
 		fuse_reply_err(req, front_errno(rc));
 	else

@@ -24,6 +24,7 @@ enum {
 	FRONT_SLOTS = (1 << 16) - 1,
 	FRONT_VIRTUAL_SLOT = FRONT_SLOTS, /* of tree_virtual.h */
 	FRONT_LISTINGS_MAX = 64,	  /* directories that are being read */
+	FRONT_STRIPES = 32,
 };
 
 #define FRONT_INODE_MASK ((UINT64_C(1) << FRONT_SLOT_SHIFT) - 1)
@@ -55,6 +56,7 @@ struct front_node {
 	unsigned users; /* requests that run */
 	unsigned opens, writers;
 	bool revealed; /* the kernel's times are those of what was removed */
+	bool was_open; /* its stripe of front.opening */
 	struct front_listing *listing; /* of a directory, or NULL */
 	unsigned listed_at;	       /* in front.listed */
 	bool half_read;		       /* nobody has come to the end ... */
@@ -65,6 +67,9 @@ struct front_node {
 /* Of a mount. All is guarded by mount->lock; a slot's tree also by the gate:
  * held shared it stays open. */
 struct front {
+	/* By inode: held while a file is opened, or gets another size by its
+	 * name. */
+	struct mutex opening[FRONT_STRIPES];
 	struct front_slot *slots;
 	struct front_slot *head;
 	struct front_node *nodes;
@@ -239,12 +244,20 @@ void front_open_again(const struct waiting_open *waiting);
 struct front_handle *front_find_handle(struct mount *mount, uint64_t nr)
 	REQUIRES(mount->lock);
 
+/* The stripe of a node. */
+struct mutex *front_opening(struct mount *mount, const struct front_node *node);
+
 /* Without setuid and setgid, which changes of data and owner put an end to:
  * sets the mode, and returns what of attr is to be set. */
 unsigned front_kill_mode(fuse_req_t req, struct tree_node *node,
 			 struct tree_attr *attr);
 /* After a change of data: its time, unless the kernel tells it. */
 void front_touch(struct mount *mount, struct front_node *node);
+
+/* tree_small.c: puts the data of a small file into the kernel's pages, before
+ * the answer to its first open. Nobody else has it open, nor can open it. */
+void front_send_small(struct mount *mount, struct front_node *node,
+		      struct file *file);
 
 /* tree_data.c */
 void front_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t offset,

@@ -96,9 +96,13 @@ static int empty(fuse_req_t req, struct tree_node *node)
 	return tree_set_attr(node, mask, &attr, NULL);
 }
 
-/* The node is pinned; fi->fh becomes the handle. */
-static int open_node(fuse_req_t req, struct front_node *node,
-		     struct fuse_file_info *fi)
+struct mutex *front_opening(struct mount *mount, const struct front_node *node)
+{
+	return &mount->tree->opening[node->id % FRONT_STRIPES];
+}
+
+static int open_locked(fuse_req_t req, struct front_node *node,
+		       struct fuse_file_info *fi)
 {
 	struct mount *mount = front_mount(req);
 	struct front_handle *handle = calloc(1, sizeof(*handle));
@@ -124,6 +128,24 @@ static int open_node(fuse_req_t req, struct front_node *node,
 	fi->keep_cache = 1;
 	fi->direct_io = mount->options.direct_io;
 	return 0;
+}
+
+/* The node is pinned; fi->fh becomes the handle. */
+static int open_node(fuse_req_t req, struct front_node *node,
+		     struct fuse_file_info *fi)
+{
+	struct mount *mount = front_mount(req);
+	struct mutex *opening = front_opening(mount, node);
+	int rc;
+
+	mutex_lock(opening);
+	rc = open_locked(req, node, fi);
+	if (rc == 0 && !node->was_open && !is_writable(fi))
+		front_send_small(mount, node, front_handle(fi)->file);
+	if (rc == 0)
+		node->was_open = true;
+	mutex_unlock(opening);
+	return rc;
 }
 
 /* Does it wait? -errno: it failed. name: of a create. */

@@ -165,6 +165,8 @@ int front_open(struct mount *mount, struct failure *failure)
 		return failure_errno(failure, rc, mount->mountpoint,
 				     "can't show the tree");
 	}
+	for (size_t i = 0; i < FRONT_STRIPES; i++)
+		mutex_init(&front->opening[i]);
 	mount->tree = front;
 	front->next_generation = (uint64_t)stat_time_now_ns();
 	mutex_lock(&mount->lock);
@@ -233,6 +235,8 @@ void front_close(struct mount *mount)
 		free(handle);
 	}
 	virtual_close(front);
+	for (size_t i = 0; i < FRONT_STRIPES; i++)
+		mutex_fini(&front->opening[i]);
 	free(front);
 	mount->tree = NULL;
 }

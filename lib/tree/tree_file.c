@@ -29,16 +29,18 @@ static int check_origin(struct tree_node *node, const struct base_stat *seen)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int open_base(struct tree_node *node, const struct inode_item *item,
+/* Base's part of the file, or NULL. */
+static int open_base(struct tree_node *node, struct inode_item *out_item,
 		     struct base_file **out_file)
 {
 	struct base_stat seen;
-	int rc;
+	int rc = node_load_seen(node, out_item, &seen);
 
 	*out_file = NULL;
-	if (!node->base || item->base_visible_bytes == 0)
-		return 0;
-	rc = base_stat(node->base, &seen);
+	if (rc < 0 || !node->base || out_item->base_visible_bytes == 0)
+		return rc < 0 ? rc : 0;
+	if (rc == 0)
+		rc = base_stat(node->base, &seen);
 	if (rc == 0 && atomic_load(&node->stored) == STORED_YES)
 		rc = check_origin(node, &seen);
 	return rc < 0 ? rc : base_file_open(node->base, &seen, out_file);
@@ -92,10 +94,8 @@ static int open_first(struct tree_node *node, struct file **out_file)
 	struct base_file *base;
 	struct inode_item item;
 	struct file *file;
-	int rc = node_load(node, &item);
+	int rc = open_base(node, &item, &base);
 
-	if (rc == 0)
-		rc = open_base(node, &item, &base);
 	if (rc == 0)
 		rc = view_file_get(node->tree->view, node->inode, &item, base,
 				   &file);

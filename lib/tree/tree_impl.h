@@ -81,6 +81,10 @@ void node_free(struct tree_node *node);
 void node_comes_back(struct tree *tree, uint64_t inode);
 /* What the inode is, with names_lock held. -ESTALE. */
 NODISCARD int node_load(struct tree_node *node, struct inode_item *out_item);
+/* The same; 1: it is base's own, whose attributes are in *seen. */
+NODISCARD int node_load_seen(struct tree_node *node,
+			     struct inode_item *out_item,
+			     struct base_stat *seen);
 NODISCARD int node_attr(struct tree_node *node, struct tree_attr *out_attr);
 /* stat: of its base, looked at just now; NULL: not known. */
 NODISCARD int node_attr_seen(struct tree_node *node,

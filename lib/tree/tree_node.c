@@ -193,17 +193,26 @@ static int load_item(struct tree_node *node, struct inode_item *out_item)
 	return 1;
 }
 
-int node_load(struct tree_node *node, struct inode_item *out_item)
+int node_load_seen(struct tree_node *node, struct inode_item *out_item,
+		   struct base_stat *seen)
 {
-	struct base_stat seen;
 	int rc = load_item(node, out_item);
 
 	if (rc <= 0)
 		return rc;
-	rc = base_stat(node->base, &seen);
-	if (rc == 0)
-		inode_item_of_base(&seen, out_item);
-	return rc;
+	rc = base_stat(node->base, seen);
+	if (rc < 0)
+		return rc;
+	inode_item_of_base(seen, out_item);
+	return 1;
+}
+
+int node_load(struct tree_node *node, struct inode_item *out_item)
+{
+	struct base_stat seen;
+	int rc = node_load_seen(node, out_item, &seen);
+
+	return rc < 0 ? rc : 0;
 }
 
 /* Blocks of 512 bytes: what is stored and what base has, but no more than the
