@@ -123,21 +123,24 @@ static int call_once(struct cli *cli, const struct target *target,
 		     json_t **out_result)
 {
 	struct progress progress;
+	bool none;
 	int fd, rc;
 
 	*out_opened = true;
 	progress_init(&progress, cli, method);
 	rc = control_connect(target->store, &fd);
+	none = rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR;
 	if (rc == 0) {
 		rc = control_call(fd, method, params, progress_report,
 				  &progress, out_result, &cli->failure);
+		none = rc == -ENOENT && cli->failure.code == FAILURE_NONE;
 		close(fd);
-	} else if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR) {
-		rc = call_here(cli, target, method, params, &progress,
-			       out_result, out_opened);
-	} else {
+	} else if (!none) {
 		rc = cli_cant_reach(cli, target->store, rc);
 	}
+	if (none)
+		rc = call_here(cli, target, method, params, &progress,
+			       out_result, out_opened);
 	progress_fini(&progress);
 	return rc;
 }

@@ -150,8 +150,9 @@ static void say_warnings(const json_t *mount)
 static int say_mounted(struct cli *cli, const struct target *target,
 		       const char *mountpoint)
 {
-	json_t *result = NULL, *status;
-	const json_t *mount, *daemon;
+	json_t *result = NULL, *status, *mount;
+	const json_t *daemon;
+	struct statvfs st;
 	int rc = daemon_call(cli, target->store, "status", json_object(),
 			     &status);
 
@@ -160,6 +161,9 @@ static int say_mounted(struct cli *cli, const struct target *target,
 	daemon = json_object_get(status, "daemon");
 	mount = mount_entry(status, mountpoint);
 	say_warnings(mount);
+	if (mount && statvfs(mountpoint, &st) == 0) /* -o remount */
+		json_object_set_new(mount, "read_only",
+				    json_boolean(st.f_flag & ST_RDONLY));
 	result = json_pack("{s:s, s:O, s:O?, s:O?, s:b}", "schema",
 			   "cowd/mount/1", "store",
 			   json_object_get(status, "store"), "mount", mount,
@@ -320,6 +324,7 @@ static int mount_volatile(struct cli *cli, const char *mountpoint)
 
 int cmd_mount(struct cli *cli)
 {
+	const char *options = option_value(cli, OPTION_MOUNT_OPTIONS);
 	unsigned last = cli->argument_count - 1;
 	char mountpoint[PATH_MAX];
 	struct target target;
@@ -332,6 +337,11 @@ int cmd_mount(struct cli *cli)
 	rc = cli_target(cli, last ? 0 : 1, &target);
 	if (rc == 0)
 		rc = find_mountpoint(cli, cli->arguments[last], mountpoint);
+	if (rc == 0 && remount_wanted(options)) {
+		rc = remount(cli, target.store, mountpoint, options);
+		if (rc == 0 && !option_given(cli, OPTION_DRY_RUN))
+			return say_mounted(cli, &target, mountpoint);
+	}
 	if (rc < 0)
 		return rc;
 	return option_given(cli, OPTION_DRY_RUN) ?

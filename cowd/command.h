@@ -131,6 +131,11 @@ bool mount_source(const char *path, char *source, size_t source_bytes);
  * last name may be a symlink. false: it is in none. */
 bool cli_path_in_mount(struct cli *cli, const char *text, struct target *target,
 		       char out_path[PATH_MAX]);
+/* remount.c: does -o ask for it; options is what -o had. Flags that are named
+ * change, all else stays. */
+bool remount_wanted(const char *options);
+NODISCARD int remount(struct cli *cli, const char *store,
+		      const char *mountpoint, const char *options);
 /* Ends a mount whose daemon is dead. */
 NODISCARD int umount_stale(struct cli *cli, const char *mountpoint);
 /* Reports the failure as the options ask; the exit code. */
@@ -208,3 +213,4 @@ int print_help(struct cli *cli, const struct command *command,
 	       const char *group);
 /* `mount -t cowd DEVICE DIRECTORY -o OPTIONS`. */
 int mount_helper_main(int argc, char **argv);
+int umount_helper_main(int argc, char **argv);

@@ -33,7 +33,8 @@ struct control {
 	pthread_cond_t changed;
 	int connections[CONNECTIONS_MAX]; /* descriptors, -1: free */
 	unsigned count;
-	bool stopping;
+	unsigned busy; /* requests that were read, and not answered yet */
+	bool stopping; /* no other request is read */
 };
 
 struct connection {
@@ -138,34 +139,81 @@ static json_t *answer(struct connection *connection, json_t *request)
 	return json_pack("{s:o}", "parameters", result);
 }
 
-static void serve_requests(struct connection *connection)
+/*
+ * Waits for a request; false: it is not read. Who sent it sees that by the
+ * connection's reset, and knows that nothing was done.
+ */
+static bool begin_request(struct connection *connection)
+{
+	struct control *control = connection->control;
+	bool begun;
+	char byte;
+
+	if (connection->wire.used == 0)
+		(void)!recv(connection->wire.fd, &byte, 1, MSG_PEEK);
+	mutex_lock(&control->lock);
+	begun = !control->stopping;
+	control->busy += begun;
+	mutex_unlock(&control->lock);
+	return begun;
+}
+
+static void end_request(struct connection *connection)
+{
+	struct control *control = connection->control;
+
+	mutex_lock(&control->lock);
+	control->busy--;
+	mutex_unlock(&control->lock);
+	/* The last mount may have gone meanwhile. */
+	mounts_check_idle(control->mounts);
+}
+
+bool control_stop_if_idle(struct control *control)
+{
+	bool stopping;
+
+	mutex_lock(&control->lock);
+	control->stopping |= control->busy == 0 &&
+			     mounts_count(control->mounts) == 0;
+	stopping = control->stopping;
+	mutex_unlock(&control->lock);
+	return stopping;
+}
+
+/* One request and its answer; below 0: the connection is over. */
+static int serve_request(struct connection *connection)
 {
 	struct failure failure = { 0 };
 	json_t *request, *reply;
-	int rc;
+	int rc = wire_receive(&connection->wire, &request);
 
-	for (;;) {
-		rc = wire_receive(&connection->wire, &request);
-		if (rc == -EBADMSG || rc == -EMSGSIZE) {
-			failure_set(&failure, FAILURE_USAGE, NULL,
-				    rc == -EMSGSIZE ?
-					    "the message is too long" :
-					    "the message is no JSON object");
-			reply = error_reply(&failure);
-			(void)!wire_send(&connection->wire, reply);
-			json_decref(reply);
-		}
-		if (rc < 0)
-			return;
-		reply = answer(connection, request);
-		rc = reply && !json_is_true(
-				      json_object_get(request, "oneway")) ?
-			     wire_send(&connection->wire, reply) :
-			     0;
-		json_decref(request);
+	if (rc == -EBADMSG || rc == -EMSGSIZE) {
+		failure_set(&failure, FAILURE_USAGE, NULL,
+			    rc == -EMSGSIZE ? "the message is too long" :
+					      "the message is no JSON object");
+		reply = error_reply(&failure);
+		(void)!wire_send(&connection->wire, reply);
 		json_decref(reply);
-		if (rc < 0)
-			return;
+	}
+	if (rc < 0)
+		return rc;
+	reply = answer(connection, request);
+	rc = reply && !json_is_true(json_object_get(request, "oneway")) ?
+		     wire_send(&connection->wire, reply) :
+		     0;
+	json_decref(request);
+	json_decref(reply);
+	return rc;
+}
+
+static void serve_requests(struct connection *connection)
+{
+	int rc = 0;
+
+	while (rc >= 0 && begin_request(connection)) {
+		rc = serve_request(connection);
+		end_request(connection);
 	}
 }
 

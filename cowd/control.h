@@ -17,6 +17,9 @@ struct control;
 NODISCARD int control_start(const char *store_path, struct store *store,
 			    struct mounts *mounts, struct control **out_control,
 			    struct failure *failure);
+/* When no request runs and nothing is mounted, no request is read any more:
+ * whoever sends one knows that it was not. Else false. */
+bool control_stop_if_idle(struct control *control);
 /* Lets running requests end, closes all connections, removes the socket. */
 void control_stop(struct control *control);
 
@@ -26,7 +29,8 @@ NODISCARD int control_connect(const char *store_path, int *out_fd);
 typedef int control_progress(void *context, uint64_t done, uint64_t total);
 /*
  * One call. The result is a new reference. A failure of the other side comes
- * back in *failure; a daemon that went away is a failure of its own.
+ * back in *failure; a daemon that went away is a failure of its own. -ENOENT
+ * and no failure: it was ending, and never read the request.
  */
 NODISCARD int control_call(int fd, const char *method, json_t *params,
 			   control_progress *progress, void *context,

@@ -63,6 +63,9 @@ static int take_error(const json_t *parameters, struct failure *failure)
 
 static int gone(int rc, struct failure *failure)
 {
+	/* It was ending, and did not look at the request any more. */
+	if (rc == -ECONNRESET)
+		return -ENOENT;
 	failure_errno(failure, rc == -EPIPE ? -ECONNRESET : rc, NULL,
 		      "the daemon went away in the middle of the command");
 	failure_hint(failure, "the store is intact; run the command again, "
@@ -126,7 +129,7 @@ int control_call(int fd, const char *method, json_t *params,
 	rc = wire_send(&wire, request);
 	json_decref(request);
 	if (rc < 0)
-		rc = gone(rc, failure);
+		rc = gone(rc == -EPIPE ? -ECONNRESET : rc, failure);
 	else
 		rc = take_replies(&wire, progress, context, out_result,
 				  failure);

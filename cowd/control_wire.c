@@ -74,8 +74,10 @@ int wire_receive(struct wire *wire, json_t **out_message)
 			 wire->capacity - wire->used, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == ECONNRESET && wire->used > 0)
+			return -EPIPE;
 		if (n < 0)
-			return errno == ECONNRESET ? -EPIPE : -errno;
+			return -errno;
 		if (n == 0)
 			return -EPIPE;
 		wire->used += (size_t)n;

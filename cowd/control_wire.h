@@ -21,8 +21,9 @@ void wire_init(struct wire *wire, int fd, size_t bytes_max);
 void wire_fini(struct wire *wire);
 /*
  * The next message, an object, as a new reference. -EPIPE: the other side
- * closed; -EMSGSIZE: longer than allowed; -EBADMSG: not a JSON object;
- * -EAGAIN: the socket's time-out passed.
+ * closed; -ECONNRESET: it closed, and never read what it had been sent;
+ * -EMSGSIZE: longer than allowed; -EBADMSG: not a JSON object; -EAGAIN: the
+ * socket's time-out passed.
  */
 NODISCARD int wire_receive(struct wire *wire, json_t **out_message);
 NODISCARD int wire_send(struct wire *wire, const json_t *message);

@@ -133,8 +133,14 @@ static void loop(struct daemon *daemon, int signal_fd)
 	for (;;) {
 		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			return;
-		if (fds[0].revents || fds[1].revents)
+		if (fds[1].revents)
 			return;
+		if (fds[0].revents) {
+			(void)!read(daemon->idle_pipe[0], &ticks,
+				    sizeof(ticks));
+			if (control_stop_if_idle(daemon->control))
+				return;
+		}
 		if (fds[2].revents && read(timer_fd, &ticks, sizeof(ticks)) > 0)
 			policy_run(daemon->store, daemon->mounts);
 	}

@@ -191,6 +191,8 @@ int main(int argc, char **argv)
 	cli_catch_signals();
 	if (strcmp(basename(argv[0]), "mount.cowd") == 0)
 		return mount_helper_main(argc, argv);
+	if (strcmp(basename(argv[0]), "umount.fuse.cowd") == 0)
+		return umount_helper_main(argc, argv);
 	rc = take_words(cli, argc, argv);
 	if (rc < 0) {
 		look_for_json(cli, argc, argv);

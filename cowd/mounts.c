@@ -19,6 +19,9 @@
 #include "logging.h"
 #include "mount_impl.h"
 
+/* For a mount that umount(8) ended to be gone. */
+enum { LEAVE_WAIT_S = 10 };
+
 /* Only to end a wait: see mounts_free. */
 static void on_wake_signal(int signal_nr)
 {
@@ -43,6 +46,22 @@ int mounts_new(struct store *store, void (*idle)(void *context), void *context,
 	return 0;
 }
 
+unsigned mounts_count(struct mounts *mounts)
+{
+	unsigned count;
+
+	mutex_lock(&mounts->lock);
+	count = mounts->count;
+	mutex_unlock(&mounts->lock);
+	return count;
+}
+
+void mounts_check_idle(struct mounts *mounts)
+{
+	if (mounts_count(mounts) == 0)
+		mounts->idle(mounts->context);
+}
+
 /* Takes the mount out of the list, and waits for those who use it. */
 static void leave_list(struct mounts *mounts, struct mount *mount)
 {
@@ -57,6 +76,14 @@ static void leave_list(struct mounts *mounts, struct mount *mount)
 	mutex_unlock(&mounts->lock);
 }
 
+/* The kernel let go of it: nothing comes any more. */
+static bool is_unmounted(const struct mount *mount)
+{
+	struct pollfd session = { .fd = fuse_session_fd(mount->session) };
+
+	return poll(&session, 1, 0) > 0 && (session.revents & POLLERR);
+}
+
 /*
  * Whoever waits for an answer gets an error now. A broken pipe takes the place
  * of /dev/fuse: were its number free, a notification that is just being sent
@@ -66,8 +93,7 @@ static void leave_list(struct mounts *mounts, struct mount *mount)
 static void cut_off(struct mount *mount)
 {
 	struct mounts *mounts = mount->owner;
-	struct pollfd session = { .fd = fuse_session_fd(mount->session) };
-	bool mounted = poll(&session, 1, 0) < 1 || !(session.revents & POLLERR);
+	bool mounted = !is_unmounted(mount);
 	int ends[2];
 
 	mutex_lock(&mounts->lock);
@@ -78,7 +104,7 @@ static void cut_off(struct mount *mount)
 		return;
 	}
 	close(ends[0]);
-	(void)!dup3(ends[1], session.fd, O_CLOEXEC);
+	(void)!dup3(ends[1], fuse_session_fd(mount->session), O_CLOEXEC);
 	close(ends[1]);
 	if (mounted)
 		(void)!mount_end(mount->mountpoint, true);
@@ -160,6 +186,20 @@ static int refuse_second(const struct mount *first, const char *mountpoint,
 	return -EBUSY;
 }
 
+static const struct mount *find_rival(const struct mounts *mounts,
+				      const struct mount *mount)
+	REQUIRES(mounts->lock)
+{
+	const struct mount *other;
+
+	for (other = mounts->first; other; other = other->next)
+		if (!other->snapshot_id &&
+		    strcmp(other->branch, mount->branch) == 0 &&
+		    !(other->options.read_only && mount->options.read_only))
+			break;
+	return other;
+}
+
 /*
  * Two mounts of one head would have a cache of pages each, which nobody keeps
  * alike: only readers may share a head.
@@ -167,18 +207,22 @@ static int refuse_second(const struct mount *first, const char *mountpoint,
 static int check_alone(struct mounts *mounts, const struct mount *mount,
 		       struct failure *failure)
 {
-	struct mount *other;
-	int rc = 0;
+	const struct mount *other;
+	struct timespec until;
+	int rc = 0, late = 0;
 
 	if (mount->snapshot_id)
 		return 0;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LEAVE_WAIT_S;
 	mutex_lock(&mounts->lock);
-	for (other = mounts->first; other && rc == 0; other = other->next) {
-		if (!other->snapshot_id &&
-		    strcmp(other->branch, mount->branch) == 0 &&
-		    !(other->options.read_only && mount->options.read_only))
-			rc = refuse_second(other, mount->mountpoint, failure);
-	}
+	/* umount(8) may have ended it, and its thread not be there yet. */
+	while ((other = find_rival(mounts, mount)) && is_unmounted(other) &&
+	       !late)
+		late = pthread_cond_timedwait(&mounts->changed,
+					      &mounts->lock.handle, &until);
+	if (other)
+		rc = refuse_second(other, mount->mountpoint, failure);
 	mutex_unlock(&mounts->lock);
 	return rc;
 }

@@ -24,6 +24,9 @@ struct mount_params {
 /* idle is called (from any thread) when the last mount has gone. */
 NODISCARD int mounts_new(struct store *store, void (*idle)(void *context),
 			 void *context, struct mounts **out_mounts);
+unsigned mounts_count(struct mounts *mounts);
+/* Calls idle again if nothing is mounted. */
+void mounts_check_idle(struct mounts *mounts);
 /* Unmounts all that is left and waits for its threads. */
 void mounts_free(struct mounts *mounts);
 

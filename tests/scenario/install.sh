@@ -17,8 +17,8 @@ files() { find "$WORK/root" ! -type d | sort; }
 
 say "everything is there; uninstalling takes all of it away"
 install
-for file in bin/cowd sbin/mount.cowd man/man8/cowd.8 man/man5/cowd-format.5 \
-	man/man1/cowd-diverge.1 \
+for file in bin/cowd sbin/mount.cowd sbin/umount.fuse.cowd man/man8/cowd.8 \
+	man/man5/cowd-format.5 man/man1/cowd-diverge.1 \
 	bash-completion/completions/cowd.bash site-functions/_cowd \
 	vendor_completions.d/cowd.fish; do
 	files | grep -q "/$file\$" || fail "$file is not installed"
@@ -63,12 +63,13 @@ refused 2 'store and a directory' "$WORK/opt/sbin/mount.cowd" "$STORE"
 
 say "mount -t cowd, and fstab"
 [ "$(id -u)" -eq 0 ] && [ ! -e /sbin/mount.cowd ] && [ -w /sbin ] || exit 0
-on_exit "rm -f /sbin/mount.cowd"
+on_exit "rm -f /sbin/mount.cowd /sbin/umount.fuse.cowd"
 ln -s "$COWD_DAEMON" /sbin/mount.cowd
+ln -s "$COWD_DAEMON" /sbin/umount.fuse.cowd
 mount -t cowd "$STORE" "$M"
 grep -q installed "$(image "$M")" || fail "another content"
-umount "$M"
-until_true 10 gone
+umount "$M" # waits for the daemon
+gone || fail "umount does not wait for the daemon"
 cowd snapshot create "$STORE@s1"
 echo "$STORE $M cowd ro,snapshot=s1,nofail,x-test 0 0" >"$WORK/fstab"
 mount -T "$WORK/fstab" "$M"
