@@ -32,6 +32,7 @@ int cmd_restore(struct cli *cli)
 {
 	json_t *paths = cli_take_paths(cli), *result;
 	struct target from, to;
+	const char *kept;
 	char size[32];
 	int rc = find_sides(cli, &from, &to);
 
@@ -67,6 +68,9 @@ int cmd_restore(struct cli *cli)
 				from.text, json_number_at(result, "created"),
 				json_number_at(result, "changed"),
 				json_number_at(result, "removed"), size);
+		kept = json_string_value(json_object_get(result, "kept_as"));
+		if (kept)
+			cli_say(cli, "the state before is kept as @%s\n", kept);
 	}
 	json_decref(result);
 	return 0;

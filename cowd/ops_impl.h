@@ -96,6 +96,8 @@ NODISCARD int call_need_image(struct call *call, const char *what,
 
 /* ops_dry.c: "dry_run" of the result; and whether it would be refused. */
 NODISCARD int call_put_dry_run(struct call *call);
+/* "op-N", or null for 0. */
+json_t *operation_id_json(uint64_t id);
 NODISCARD int dry_snapshot_name(struct call *call, const char *name);
 NODISCARD int dry_branch_name(struct call *call, const char *name);
 NODISCARD int dry_branch_delete(struct call *call,

@@ -2,13 +2,16 @@
  * Method restore: paths of a snapshot come back into a head.
  *
  * A mounted head is held still meanwhile, as for a rollback: what is open on
- * it knows another state.
+ * it knows another state. All paths come back beside the head, which then
+ * moves there: so it is one operation, of which a crash leaves all or nothing,
+ * and undo reverts it.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file.h"
+#include "history.h"
 #include "ops_impl.h"
 #include "path_text.h"
 #include "store_layers.h"
@@ -22,6 +25,8 @@ struct restore {
 	char **paths;
 	size_t path_count;
 	struct tree_restored sum;
+	struct work work;
+	struct rollback_result result;
 };
 
 static int fail(struct restore *restore, int rc, const char *path)
@@ -92,7 +97,7 @@ static int open_head(struct restore *restore, struct tree **out_tree)
 {
 	struct call *call = restore->call;
 	struct view *view;
-	int rc = view_open_branch(call->store, restore->branch.name, &view,
+	int rc = view_open_branch(call->store, restore->work.branch, &view,
 				  call->failure);
 
 	return rc < 0 ? rc : tree_open(view, out_tree, call->failure);
@@ -114,12 +119,10 @@ static int restore_paths(struct restore *restore, struct tree *from,
 		if (rc < 0)
 			return fail(restore, rc, restore->paths[i]);
 	}
-	rc = store_sync(restore->call->store);
-	return rc < 0 ? fail(restore, rc, "") : 0;
+	return rc;
 }
 
-/* Between what is open on a mounted head and what will be. */
-static int run_restore(struct restore *restore)
+static int run_beside(struct restore *restore)
 {
 	struct tree *from, *to;
 	int rc = open_snapshot(restore, &from);
@@ -132,6 +135,54 @@ static int run_restore(struct restore *restore)
 		tree_close(to);
 	}
 	tree_close(from);
+	return rc;
+}
+
+/* What the operation log says: the paths, as far as there is room. */
+static void name_paths(const struct restore *restore, char *note,
+		       size_t note_bytes)
+{
+	size_t used = 0, i;
+
+	note[0] = '\0';
+	for (i = 0; i < restore->path_count; i++) {
+		size_t len_bytes = strlen(restore->paths[i]);
+
+		if (used + len_bytes + 5 > note_bytes) {
+			memcpy(note + used, " ...", 5);
+			return;
+		}
+		if (i > 0)
+			note[used++] = ' ';
+		memcpy(note + used, restore->paths[i], len_bytes + 1);
+		used += len_bytes;
+	}
+}
+
+static bool is_changed(const struct tree_restored *sum)
+{
+	return sum->created || sum->changed || sum->removed;
+}
+
+/* Between what is open on a mounted head and what will be. */
+static int run_restore(struct restore *restore)
+{
+	struct call *call = restore->call;
+	char note[STORE_NOTE_BYTES_MAX + 1];
+	int rc = history_begin_work(call->store, restore->branch.name,
+				    &call->actor, &restore->work,
+				    call->failure);
+
+	if (rc < 0)
+		return rc;
+	rc = run_beside(restore);
+	name_paths(restore, note, sizeof(note));
+	if (rc == 0 && is_changed(&restore->sum))
+		rc = history_adopt_work(call->store, restore->branch.name,
+					&restore->work, restore->from.name,
+					note, &call->actor, &restore->result,
+					call->failure);
+	history_drop_work(call->store, &restore->work);
 	return rc;
 }
 
@@ -200,6 +251,14 @@ static int put_result(struct restore *restore)
 		rc = call_put(call, "written_bytes",
 			      dry ? json_null() :
 				    json_size(sum->written_bytes));
+	if (rc == 0)
+		rc = call_put(call, "kept_as",
+			      restore->result.kept ?
+				      json_text(restore->result.kept_as.name) :
+				      json_null());
+	if (rc == 0)
+		rc = call_put(call, "operation",
+			      operation_id_json(restore->result.operation_id));
 	return rc < 0 ? rc : call_put_dry_run(call);
 }
 

@@ -8,7 +8,7 @@
 #include "human.h"
 #include "ops_impl.h"
 
-static json_t *operation_id_json(uint64_t id)
+json_t *operation_id_json(uint64_t id)
 {
 	char text[32];
 
@@ -145,6 +145,7 @@ static int choose_operation(struct call *call, uint64_t *out_id)
 static bool moves_a_head(const struct undo_result *result)
 {
 	return result->undone.kind == OPERATION_ROLLBACK ||
+	       result->undone.kind == OPERATION_RESTORE ||
 	       result->undone.kind == OPERATION_RESIZE;
 }
 
@@ -222,6 +223,8 @@ static const char *kind_name(enum operation_kind kind)
 		return "resize";
 	case OPERATION_PURGE:
 		return "purge";
+	case OPERATION_RESTORE:
+		return "restore";
 	}
 	abort();
 }

@@ -83,6 +83,7 @@ enum operation_kind {
 	OPERATION_BRANCH_RENAME,
 	OPERATION_RESIZE,
 	OPERATION_PURGE, /* trash emptied; can't be undone */
+	OPERATION_RESTORE,
 };
 
 struct operation_info {
@@ -165,6 +166,29 @@ NODISCARD int history_rollback(struct store *store, const char *branch,
 			       const struct actor *actor,
 			       struct rollback_result *out_result,
 			       struct failure *failure);
+
+/*
+ * Many changes at once: begin gives a branch of a passing name beside the
+ * head of `branch`, to be opened, changed and closed; adopt makes it the
+ * branch's state, in one operation ("restore from @FROM") that undo reverts;
+ * drop gives it up. Whoever writes to the branch meanwhile is left behind.
+ */
+struct work {
+	uint32_t id;
+	char branch[32];
+};
+NODISCARD int history_begin_work(struct store *store, const char *branch,
+				 const struct actor *actor,
+				 struct work *out_work,
+				 struct failure *failure);
+/* from: the name of a snapshot. FAILURE_BUSY: the branch was rolled back. */
+NODISCARD int history_adopt_work(struct store *store, const char *branch,
+				 const struct work *work, const char *from,
+				 const char *note, const struct actor *actor,
+				 struct rollback_result *out_result,
+				 struct failure *failure);
+void history_drop_work(struct store *store, const struct work *work);
+
 /* A new branch that starts at a snapshot (id) or, id 0, at the head of
  * `branch`. */
 NODISCARD int history_clone(struct store *store, const char *branch,

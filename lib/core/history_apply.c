@@ -92,15 +92,33 @@ static int apply_snapshot(struct store *store, const struct history_record *h)
 	return 0;
 }
 
+/* A work branch gives what it has to the branch, and goes. */
+static int adopt(struct store *store, struct branch *branch,
+		 struct branch *work) REQUIRES(store->order_lock)
+{
+	int rc = work->head ? view_keep_inodes_locked(store, work->head) : 0;
+
+	if (rc < 0)
+		return rc;
+	branch->row.refer_blocks = work->row.refer_blocks;
+	branch->row.written_blocks = work->row.written_blocks;
+	branch->row.changed = true; /* it equals no snapshot */
+	work->row.state = BRANCH_STATE_DELETING;
+	work->dirty = true;
+	return 0;
+}
+
 static int apply_rollback(struct store *store, const struct history_record *h)
 	REQUIRES(store->order_lock)
 {
 	struct branch *branch = graph_branch(&store->graph, h->branch);
 	struct snapshot *target = graph_snapshot(&store->graph, h->snapshot);
+	struct branch *work = graph_branch_of_line(&store->graph, h->from_line);
 	struct line_row line = { h->line, h->from_line, h->from_gen, h->gen };
 	int rc;
 
-	if (!branch || !graph_line(&store->graph, h->from_line))
+	if (!branch || !graph_line(&store->graph, h->from_line) ||
+	    (!h->snapshot && (!work || work == branch)))
 		return -EUCLEAN;
 	if (branch->head) {
 		rc = view_keep_inodes_locked(store, branch->head);
@@ -123,6 +141,11 @@ static int apply_rollback(struct store *store, const struct history_record *h)
 	if (target) {
 		branch->row.refer_blocks = target->row.refer_blocks;
 		branch->size_bytes = target->row.size_bytes;
+	}
+	if (!h->snapshot) {
+		rc = adopt(store, branch, work);
+		if (rc < 0)
+			return rc;
 	}
 	atomic_store(&store->reap_pending, true);
 	branch->dirty = true;

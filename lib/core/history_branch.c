@@ -7,19 +7,20 @@
 
 #include "history_impl.h"
 
-/* rollback-20261121-003912, and -2, -3, ... for more of them in a second.
- * Those in the trash count: they must be able to come back. */
-static void kept_name(const struct graph *graph, char *name, size_t name_bytes)
+/* Those in the trash count: they must be able to come back. */
+void history_kept_name(const struct graph *graph, const char *prefix,
+		       char *name, size_t name_bytes)
 {
 	time_t now = time(NULL);
 	unsigned long taken = 0, n;
+	char stamp[48], when[32];
 	size_t stamp_bytes, i;
-	char stamp[32];
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
 	stamp_bytes =
-		strftime(stamp, sizeof(stamp), "rollback-%Y%m%d-%H%M%S", &tm);
+		(size_t)snprintf(stamp, sizeof(stamp), "%s-%s", prefix, when);
 	for (i = 0; i < graph->snapshot_count; i++) {
 		const char *other = graph->snapshots[i]->row.name;
 
@@ -62,7 +63,8 @@ static int rollback_locked(struct store *store, const char *branch_name,
 	record.undoes = undoes;
 	if (branch->row.changed) {
 		record.kept_snapshot = store->next_snapshot;
-		kept_name(&store->graph, record.name, sizeof(record.name));
+		history_kept_name(&store->graph, "rollback", record.name,
+				  sizeof(record.name));
 	}
 	strcpy_bounded(record.note, note ? note : "", sizeof(record.note));
 	strcpy_bounded(record.old_name, target->row.name,
@@ -359,7 +361,7 @@ static int keep_before_shrink(struct store *store, const char *branch,
 	int rc;
 
 	mutex_lock(&store->order_lock);
-	kept_name(&store->graph, name, sizeof(name));
+	history_kept_name(&store->graph, "rollback", name, sizeof(name));
 	mutex_unlock(&store->order_lock);
 	rc = history_snapshot(store, branch, name, "before shrinking",
 			      SNAPSHOT_KIND_ROLLBACK, actor, &info, failure);

@@ -51,6 +51,15 @@ NODISCARD int history_rollback_undoing(struct store *store, const char *branch,
 				       const struct actor *actor,
 				       struct rollback_result *out_result,
 				       struct failure *failure);
+/* history_work.c: what a crash has left, when the store is opened. */
+void history_drop_left_work(struct store *store);
+static inline bool branch_is_work(const struct branch_row *row)
+{
+	return row->name[0] == '.';
+}
+/* PREFIX-20261121-003912, and -2, -3, ... for more of them in a second. */
+void history_kept_name(const struct graph *graph, const char *prefix,
+		       char *name, size_t name_bytes);
 enum operation_kind history_operation_kind(const struct history_record *record);
 void history_fill_operation(const struct graph *graph,
 			    const struct operation *operation,

@@ -289,6 +289,8 @@ int history_branches(struct store *store, bool include_trash,
 	for (i = 0; list && i < graph->branch_count; i++) {
 		uint32_t state = graph->branches[i]->row.state;
 
+		if (branch_is_work(&graph->branches[i]->row))
+			continue;
 		if (state == BRANCH_STATE_LIVE ||
 		    (include_trash && state == BRANCH_STATE_TRASH))
 			fill_branch(store, graph->branches[i], &list[count++]);
@@ -369,7 +371,7 @@ enum operation_kind history_operation_kind(const struct history_record *h)
 	case HISTORY_OP_RELEASE:
 		return OPERATION_RELEASE;
 	case HISTORY_OP_ROLLBACK:
-		return OPERATION_ROLLBACK;
+		return h->snapshot ? OPERATION_ROLLBACK : OPERATION_RESTORE;
 	case HISTORY_OP_CLONE:
 		return OPERATION_CLONE;
 	case HISTORY_OP_BRANCH_STATE:
@@ -400,6 +402,7 @@ static const char *const operation_words[] = {
 	[OPERATION_BRANCH_RENAME] = "branch rename",
 	[OPERATION_RESIZE] = "resize",
 	[OPERATION_PURGE] = "purge",
+	[OPERATION_RESTORE] = "restore",
 };
 
 static void describe(const struct graph *graph, const struct history_record *h,
@@ -414,6 +417,9 @@ static void describe(const struct graph *graph, const struct history_record *h,
 			 branch_name, h->old_name,
 			 h->kept_snapshot ? ", kept @" : "",
 			 h->kept_snapshot ? h->name : "");
+	else if (kind == OPERATION_RESTORE)
+		snprintf(text, text_bytes, "%s %s from @%s, kept @%s  \"%s\"",
+			 word, branch_name, h->old_name, h->name, h->note);
 	else if (kind == OPERATION_SNAPSHOT_CREATE)
 		snprintf(text, text_bytes, "%s %s@%s%s%s%s", word, h->old_name,
 			 h->name, h->note[0] ? "  \"" : "", h->note,

@@ -77,7 +77,8 @@ static int choose_locked(struct store *store, uint64_t operation_id,
 			return -EOPNOTSUPP;
 		}
 		undo->record = *operation->record;
-		if (undo->info.kind == OPERATION_ROLLBACK)
+		if (undo->info.kind == OPERATION_ROLLBACK ||
+		    undo->info.kind == OPERATION_RESTORE)
 			undo->lines_snapshot =
 				before_rollback(graph, operation->record);
 		return 0;
@@ -163,6 +164,7 @@ static int revert(struct store *store, const struct undo *undo,
 					undo->info.kind == OPERATION_RELEASE,
 					id, actor, failure);
 	case OPERATION_ROLLBACK:
+	case OPERATION_RESTORE:
 		return undo_rollback(store, undo, actor, result, failure);
 	case OPERATION_CLONE:
 	case OPERATION_BRANCH_RESTORE:
@@ -202,6 +204,7 @@ int history_undo(struct store *store, uint64_t operation_id, bool dry_run,
 		return rc;
 	out_result->undone = undo->info;
 	if (undo->info.kind == OPERATION_ROLLBACK ||
+	    undo->info.kind == OPERATION_RESTORE ||
 	    undo->info.kind == OPERATION_RESIZE) {
 		if (undo_branch_name(store, undo->record.branch,
 				     out_result->branch,

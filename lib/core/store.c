@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "history_impl.h"
 #include "io.h"
 #include "store_impl.h"
 
@@ -480,6 +481,7 @@ int store_open(const char *path, const char *base_path,
 		store_free(store);
 		return failure_errno(failure, rc, path, "can't open the store");
 	}
+	history_drop_left_work(store);
 	worker_start(store);
 	*out_store = store;
 	return 0;

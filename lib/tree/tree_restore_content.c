@@ -1,9 +1,8 @@
 /*
  * Restoring what one object is: data, xattrs, attributes.
  *
- * Chunks are never shared by two inodes, and a version of a window shares
- * chunks with its neighbours only (reap_row.c, I1): data that has been
- * overwritten since is copied, not referred to again.
+ * Data that the store has is shared with the snapshot (file_share), not stored
+ * again. Where the head still has the inode, only what differs is.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,10 +13,48 @@
 
 /* --- data --- */
 
-static bool is_zero(const uint8_t *data, size_t len_bytes)
+static int share_range(struct restore *restore, struct file *from,
+		       struct file *to, uint64_t offset_bytes,
+		       uint64_t len_bytes)
 {
-	return len_bytes == 0 ||
-	       (data[0] == 0 && memcmp(data, data + 1, len_bytes - 1) == 0);
+	uint64_t step_bytes;
+	int rc = 0;
+
+	restore->counts->written_bytes += len_bytes;
+	while (len_bytes > 0 && rc == 0) {
+		rc = file_share(from, offset_bytes, to, offset_bytes, len_bytes,
+				&step_bytes);
+		if (rc == 0 && step_bytes == 0)
+			rc = -EIO; /* a snapshot does not end before it ends */
+		if (rc < 0)
+			break;
+		offset_bytes += step_bytes;
+		len_bytes -= step_bytes;
+	}
+	return rc;
+}
+
+/* The next run of blocks that differ, from at on; the end: none. */
+static size_t find_run(const uint8_t *old, const uint8_t *new, size_t at,
+		       size_t len_bytes, size_t *out_begin)
+{
+	size_t end;
+	bool in_run = false;
+
+	*out_begin = len_bytes;
+	for (; at < len_bytes; at = end) {
+		end = at + BLOCK_BYTES < len_bytes ? at + BLOCK_BYTES :
+						     len_bytes;
+		if (memcmp(old + at, new + at, end - at) == 0) {
+			if (in_run)
+				return at;
+			continue;
+		}
+		if (!in_run)
+			*out_begin = at;
+		in_run = true;
+	}
+	return len_bytes;
 }
 
 /* The blocks of a range that differ, whole as far as the file goes. */
@@ -25,7 +62,7 @@ static int copy_range(struct restore *restore, struct file *from,
 		      struct file *to, uint64_t offset_bytes, size_t len_bytes)
 {
 	uint8_t *new = restore->buffer, *old = restore->buffer + COPY_BYTES;
-	size_t new_bytes, old_bytes, at, end;
+	size_t new_bytes, old_bytes, begin, end = 0;
 	int rc = file_read(from, offset_bytes, new, len_bytes, &new_bytes);
 
 	if (rc == 0)
@@ -34,16 +71,11 @@ static int copy_range(struct restore *restore, struct file *from,
 		return rc;
 	if (old_bytes < new_bytes)
 		memset(old + old_bytes, 0, new_bytes - old_bytes);
-	for (at = 0; at < new_bytes && rc == 0; at = end) {
-		end = at + BLOCK_BYTES < new_bytes ? at + BLOCK_BYTES :
-						     new_bytes;
-		if (memcmp(old + at, new + at, end - at) == 0)
-			continue;
-		rc = is_zero(new + at, end - at) ?
-			     file_zero(to, offset_bytes + at, end - at) :
-			     file_write(to, offset_bytes + at, new + at,
-					end - at);
-		restore->counts->written_bytes += end - at;
+	while (end < new_bytes && rc == 0) {
+		end = find_run(old, new, end, new_bytes, &begin);
+		if (begin < end)
+			rc = share_range(restore, from, to,
+					 offset_bytes + begin, end - begin);
 	}
 	return rc;
 }
@@ -89,24 +121,20 @@ static int copy_windows(struct restore *restore, const struct pair *pair,
 static int copy_data(struct restore *restore, const struct pair *pair,
 		     struct file *from, struct file *to)
 {
-	uint64_t size_bytes = pair->from_attr.size_bytes, at = 0, end;
+	uint64_t size_bytes = pair->from_attr.size_bytes, at = 0, end = 0;
 	int rc = 0;
 
 	if (pair->from->inode == pair->to->inode)
 		return copy_windows(restore, pair, from, to);
 	while (rc == 0 && at < size_bytes) {
-		size_t len_bytes = COPY_BYTES;
-
 		rc = file_seek(from, at, true, &at);
 		if (rc == -ENXIO)
 			return 0;
 		if (rc == 0)
 			rc = file_seek(from, at, false, &end);
-		if (rc == 0 && end - at < len_bytes)
-			len_bytes = (size_t)(end - at);
 		if (rc == 0)
-			rc = copy_range(restore, from, to, at, len_bytes);
-		at += len_bytes;
+			rc = share_range(restore, from, to, at, end - at);
+		at = end;
 	}
 	return rc;
 }

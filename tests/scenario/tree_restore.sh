@@ -52,6 +52,47 @@ exec 7>&- || true
 same dir
 [ "$(cat "$M/new")" = new ] || fail "new"
 
+say "one operation, and undo takes it back"
+tree_listing "$M" >"$WORK/before"
+head -c 30M /dev/urandom >"$M/dir/large"
+cowd snapshot create -q "$STORE@s2"
+large=$(sum "$M/dir/large")
+head -c 30M /dev/urandom >"$M/dir/large"
+echo changed >"$M/dir/file"
+ln "$M/dir/file" "$M/dir/file-too"
+tree_listing "$M" >"$WORK/wrong"
+operations=$(cowd log "$STORE" | wc -l)
+used=$(du -s --block-size=1M "$STORE" | cut -f1)
+cowd restore "$STORE@s2" -- dir >"$WORK/out"
+grep -q 'kept as @restore-' "$WORK/out" || fail "$(cat "$WORK/out")"
+[ "$(sum "$M/dir/large")" = "$large" ] || fail "large"
+[ "$(cat "$M/dir/file")" != changed ] || fail "file"
+[ ! -e "$M/dir/file-too" ] || fail "file-too"
+[ $(($(cowd log "$STORE" | wc -l) - operations)) = 1 ] ||
+	fail "$(cowd log "$STORE")"
+[ $(($(du -s --block-size=1M "$STORE" | cut -f1) - used)) -lt 8 ] ||
+	fail "30 MiB were copied"
+cowd log "$STORE" | grep -q 'restore main from @s2, .*dir' ||
+	fail "$(cowd log "$STORE")"
+cowd undo -q "$STORE"
+tree_listing "$M" | diff "$WORK/wrong" - || fail "undo"
+rm "$M/dir/large" "$M/dir/file-too"
+cowd restore -q "$STORE@s1" -- dir
+
+say "killed in the midst: all or nothing"
+mkdir "$M/many"
+for i in $(seq 2000); do echo "$i" >"$M/many/$i"; done
+cowd snapshot create -q "$STORE@s3"
+rm -r "$M/many"
+cowd restore -q "$STORE@s3" -- many &
+sleep 0.05
+tree_kill
+wait $! || true
+have=$(find "$M" -path "$M/many/*" | wc -l)
+[ "$have" = 0 ] || [ "$have" = 2000 ] || fail "$have of 2000"
+cowd branch list "$STORE" | grep -q '\.work' && fail "a branch is left"
+rm -rf "$M/many"
+
 say "without a daemon, and into another branch"
 tree_down
 refused 12 'no such path' cowd restore "$STORE@s1" -- nope
