@@ -25,6 +25,44 @@ static int mixture(struct cli *cli, const char *spec, bool has_directories)
 	return -EINVAL;
 }
 
+/* One of DIR=RW:DIR=RO, which takes the place of a --base. */
+static int take_branch(struct cli *cli, char *branch)
+{
+	unsigned nr = cli->counts[OPTION_BASE];
+	char *kind = strrchr(branch, '=');
+
+	if (kind && (strcmp(kind, "=RW") == 0 || strcmp(kind, "=RO") == 0))
+		*kind++ = '\0';
+	else
+		kind = NULL;
+	if (kind && strcmp(kind, "RW") == 0 && nr > 0) {
+		failure_set(&cli->failure, FAILURE_USAGE, branch,
+			    "only the first branch can be written to");
+		failure_hint(&cli->failure,
+			     "what is written goes into the store: it is "
+			     "above all branches");
+		return -EINVAL;
+	}
+	if (nr < CLI_BASES_MAX)
+		cli->bases[nr] = branch;
+	cli->counts[OPTION_BASE]++;
+	return 0;
+}
+
+/* text is cut into pieces, and is to live on. */
+static int take_branches(struct cli *cli, char *text)
+{
+	char *branch;
+	int rc = 0;
+
+	if (text && option_given(cli, OPTION_BASE))
+		return failure_set(&cli->failure, FAILURE_USAGE, "--branches",
+				   "takes the place of --base");
+	while (rc == 0 && (branch = strsep(&text, ":")) != NULL)
+		rc = take_branch(cli, branch);
+	return rc;
+}
+
 /* An image, or layers? What is missing is looked for by those who open it. */
 static int take_bases(struct cli *cli, struct store_create_params *params)
 {
@@ -294,8 +332,22 @@ int cli_create_volatile(struct cli *cli, char *path, size_t path_bytes)
 	return rc < 0 ? rc : store_create(&params, &cli->failure);
 }
 
+/* Of the branch that unionfs-fuse wrote to. */
+static int import_whiteouts(struct cli *cli, const struct target *target)
+{
+	json_t *result;
+	int rc = call_method(cli, target, "unionfs.import", json_object(),
+			     &result);
+
+	if (rc == 0)
+		json_decref(result);
+	return rc;
+}
+
 int cmd_create(struct cli *cli)
 {
+	const char *list = option_value(cli, OPTION_BRANCHES);
+	AUTO_FREE char *branches = list ? strdup(list) : NULL;
 	struct store_create_params params;
 	json_t *status = NULL, *made;
 	struct target target;
@@ -303,6 +355,8 @@ int cmd_create(struct cli *cli)
 
 	if (rc == 0)
 		rc = cli_no_snapshot(cli, &target);
+	if (rc == 0)
+		rc = take_branches(cli, branches);
 	if (rc == 0)
 		rc = create_params(cli, &target, &params);
 	if (rc == 0)
@@ -316,6 +370,8 @@ int cmd_create(struct cli *cli)
 	if (rc < 0 && !cli->failure.object[0])
 		snprintf(cli->failure.object, sizeof(cli->failure.object),
 			 "%.500s", target.text);
+	if (rc == 0 && branches)
+		rc = import_whiteouts(cli, &target);
 	if (rc == 0)
 		rc = call_method(cli, &target, "status", json_object(),
 				 &status);

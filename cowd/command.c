@@ -13,6 +13,8 @@
 static const struct option_spec create_options[] = {
 	{ OPTION_BASE, 0, "base", "PATH",
 	  "image, device or directory below; directories: topmost first" },
+	{ OPTION_BRANCHES, 0, "branches", "DIR=RW:DIR=RO...",
+	  "directories as unionfs-fuse has them, in the place of --base" },
 	{ OPTION_SIZE, 0, "size", "SIZE",
 	  "size of the image (default: the base's)" },
 	{ OPTION_BRANCH, 0, "branch", "NAME",

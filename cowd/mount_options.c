@@ -378,6 +378,20 @@ static const struct row rows[] = {
 	MEMBER("from_code=", take_text, from_code),
 	MEMBER("to_code=", take_text, to_code),
 
+	/* Those of unionfs-fuse */
+	IGNORED("cow"),
+	IGNORED("hide_meta_files"), /* there are none in the tree */
+	IGNORED("preserve_branch"), /* nothing goes from one to another */
+	IGNORED("statfs_omit_ro"),  /* df tells of the store only */
+	DROPPED("max_files=", "the daemon takes as many as it may"),
+	DROPPED("relaxed_permissions",
+		"the kernel checks them; uid=, gid= and umask= change them"),
+	DROPPED("chroot=",
+		"layers are found by their paths here; base= tells of others"),
+	DROPPED("debug_file=", "daemon.log of the store has it, see debug"),
+	DROPPED("noinitgroups", "groups are the kernel's business"),
+	DROPPED("stats", "cowd stats tells them"),
+
 	DROPPED("large_read", "reads are always as large as they can be"),
 	DROPPED("big_writes", "writes are always as large as they can be"),
 	DROPPED("intr", "a request can always be interrupted"),

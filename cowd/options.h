@@ -26,6 +26,7 @@ enum option_id {
 	OPTION_VERSION,
 	/* Of one command or a few. */
 	OPTION_BASE,
+	OPTION_BRANCHES,
 	OPTION_SIZE,
 	OPTION_BRANCH,
 	OPTION_COMPRESS,

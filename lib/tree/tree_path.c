@@ -74,3 +74,29 @@ int tree_which(struct tree_node *node, struct tree_source *out_source)
 	pthread_rwlock_unlock(&node->tree->names_lock);
 	return rc;
 }
+
+int tree_remove_all(struct tree_node *parent, const char *name, uint64_t *count)
+{
+	struct tree_listing *listing = NULL;
+	struct tree_node *node;
+	struct tree_attr attr;
+	size_t i;
+	int rc = tree_lookup(parent, name, &node, &attr);
+
+	if (rc < 0)
+		return rc;
+	if (S_ISDIR(attr.mode)) {
+		rc = tree_list(node, &listing);
+		for (i = 0; rc == 0 && i < listing->count; i++)
+			rc = tree_remove_all(node, listing->entries[i].name,
+					     count);
+		tree_listing_free(listing);
+		if (rc == 0)
+			rc = tree_rmdir(parent, name);
+	} else {
+		rc = tree_unlink(parent, name);
+	}
+	tree_node_put(node, 1);
+	*count += rc == 0;
+	return rc;
+}

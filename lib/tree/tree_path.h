@@ -27,6 +27,10 @@ struct tree_source {
 NODISCARD int tree_which(struct tree_node *node,
 			 struct tree_source *out_source);
 
+/* Removes a name with all that is below it, and adds how many names went. */
+NODISCARD int tree_remove_all(struct tree_node *parent, const char *name,
+			      uint64_t *count);
+
 /*
  * Calls visit with every name in the tree, directories before what is in
  * them; path: from the root, without a slash before it. A return that is not 0

@@ -10,35 +10,6 @@
 #include "tree_path.h"
 #include "tree_restore_impl.h"
 
-/* --- removing --- */
-
-static int remove_tree(struct restore *restore, struct tree_node *parent,
-		       const char *name)
-{
-	struct tree_listing *listing = NULL;
-	struct tree_node *node;
-	struct tree_attr attr;
-	size_t i;
-	int rc = tree_lookup(parent, name, &node, &attr);
-
-	if (rc < 0)
-		return rc;
-	if (S_ISDIR(attr.mode)) {
-		rc = tree_list(node, &listing);
-		for (i = 0; rc == 0 && i < listing->count; i++)
-			rc = remove_tree(restore, node,
-					 listing->entries[i].name);
-		tree_listing_free(listing);
-		if (rc == 0)
-			rc = tree_rmdir(parent, name);
-	} else {
-		rc = tree_unlink(parent, name);
-	}
-	tree_node_put(node, 1);
-	restore->counts->removed += rc == 0;
-	return rc;
-}
-
 /* --- names --- */
 
 static int check_links(void *context, const char *name, uint64_t inode,
@@ -196,7 +167,8 @@ static int clear_place(struct restore *restore, struct pair *pair,
 		return 0;
 	tree_node_put(pair->to, 1);
 	pair->to = NULL;
-	rc = remove_tree(restore, pair->parent, pair->name);
+	rc = tree_remove_all(pair->parent, pair->name,
+			     &restore->counts->removed);
 	return rc;
 }
 
@@ -296,8 +268,8 @@ static int restore_directory(struct restore *restore, struct pair *pair)
 		if (from->count == 0 ||
 		    !bsearch(&to->entries[i], from->entries, from->count,
 			     sizeof(*from->entries), by_name))
-			rc = remove_tree(restore, pair->to,
-					 to->entries[i].name);
+			rc = tree_remove_all(pair->to, to->entries[i].name,
+					     &restore->counts->removed);
 	for (i = 0; rc == 0 && i < from->count; i++)
 		rc = restore_name(restore, pair->from, pair->to,
 				  from->entries[i].name);
