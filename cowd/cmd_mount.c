@@ -215,12 +215,22 @@ static bool is_automount(const char *mountpoint)
 	       fs.f_type == AUTOFS_SUPER_MAGIC;
 }
 
+/* Not where the base is, but what is shown of it. */
+static bool is_follow(const struct cli *cli)
+{
+	const char *base = option_value(cli, OPTION_BASE);
+
+	return base && strcmp(base, "follow") == 0 &&
+	       !option_given(cli, OPTION_VOLATILE);
+}
+
 static int mount_target(struct cli *cli, const struct target *target,
 			const char *mountpoint)
 {
 	struct daemon_params params = {
 		.store_path = target->store,
-		.base_path = option_given(cli, OPTION_VOLATILE) ?
+		.base_path = option_given(cli, OPTION_VOLATILE) ||
+					     is_follow(cli) ?
 				     NULL :
 				     option_value(cli, OPTION_BASE),
 		.branch = name_or_null(target->branch),
@@ -238,9 +248,10 @@ static int mount_target(struct cli *cli, const struct target *target,
 	if (rc == 0) {
 		const char *mode = option_value(cli, OPTION_UNION);
 
-		if (asprintf(&options, "%s%s%s%s%s",
+		if (asprintf(&options, "%s%s%s%s%s%s",
 			     params.options ? params.options : "",
 			     mode ? ",union=" : "", mode ? mode : "",
+			     is_follow(cli) ? ",base=follow" : "",
 			     is_automount(mountpoint) ? ",nonempty" : "",
 			     option_given(cli, OPTION_DEBUG) ? ",debug" : "") <
 		    0)

@@ -34,7 +34,8 @@ static const struct option_spec mount_options[] = {
 	{ OPTION_DEBUG, 'd', "debug", NULL,
 	  "as -f, and tell each request of the kernel" },
 	{ OPTION_BASE, 0, "base", "PATH",
-	  "where the base is now, if it was moved; a layer: NAME=DIR" },
+	  "where the base is now, if it was moved; a layer: NAME=DIR; or "
+	  "'follow': show files of it that change underneath as they are" },
 	{ OPTION_UNION, 0, "union", "MODE",
 	  "reveal: what is removed in the delta shows base's again; or hide" },
 	{ OPTION_VOLATILE, 0, "volatile", NULL,

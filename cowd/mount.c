@@ -211,6 +211,9 @@ static int check_options(struct mount *mount, const struct store_status *status,
 	if (options->subdir[0])
 		mount_options_warn(options, "subdir",
 				   "an image has no directories");
+	if (options->follow_base)
+		mount_options_warn(options, "base",
+				   "an image must not change underneath");
 	if (options->rellinks)
 		mount_options_warn(options, "rellinks",
 				   "an image has no symlinks");

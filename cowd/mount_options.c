@@ -16,6 +16,8 @@
 
 /* The daemon is the only writer and invalidates by itself. */
 #define LONG_TIMEOUT_S 86400.0
+/* Unless base changes underneath, and is followed. */
+#define FOLLOW_TIMEOUT_S 1.0
 #define NOT_GIVEN_S (-1.0)
 
 struct row;
@@ -157,6 +159,16 @@ static int take_union(struct mount_options *options, const struct row *row,
 	return options->reveal || strcmp(value, "hide") == 0 ? 0 : -EINVAL;
 }
 
+static int take_base(struct mount_options *options, const struct row *row,
+		     const char *value)
+{
+	(void)row;
+	if (strcmp(value, "follow") != 0)
+		return -EINVAL;
+	options->follow_base = true;
+	return 0;
+}
+
 static int take_cowddir(struct mount_options *options, const struct row *row,
 			const char *value)
 {
@@ -273,6 +285,7 @@ static const struct row rows[] = {
 	OPTION("snapdir=", take_snapdir),
 	OPTION("union=", take_union),
 	MEMBER("cowddir=", take_cowddir, cowddir),
+	OPTION("base=", take_base),
 	MEMBER("max_threads=", take_number, max_threads),
 
 	/* of every file system */
@@ -493,7 +506,9 @@ int mount_options_parse(struct mount_options *options, const char *text,
  * kernel remembers it would tell anybody. */
 static void set_timeouts(struct mount_options *options)
 {
-	double most_s = options->allow_root ? 0 : LONG_TIMEOUT_S;
+	double most_s = options->allow_root  ? 0 :
+			options->follow_base ? FOLLOW_TIMEOUT_S :
+					       LONG_TIMEOUT_S;
 
 	if (options->entry_timeout_s == NOT_GIVEN_S)
 		options->entry_timeout_s = most_s;
@@ -556,6 +571,9 @@ int mount_options_finish(struct mount_options *options, const char *source,
 				   "this mount option can't be used together "
 				   "with allow_other");
 	set_timeouts(options);
+	/* With it the kernel would not believe us a file's size. */
+	if (options->follow_base)
+		options->no_writeback = true;
 	rc = add_name(options, "fsname",
 		      options->fsname[0] ? options->fsname : source);
 	if (rc == 0)

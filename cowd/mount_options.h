@@ -25,6 +25,7 @@ struct mount_options {
 	bool direct_io, sync_read, no_writeback, keep_atime;
 	bool sync, dirsync; /* each change is durable when it returns */
 	bool blkdev, rellinks, suid, dev;
+	bool follow_base; /* show new versions of base's files */
 	uid_t uid;
 	gid_t gid;
 	unsigned umask;

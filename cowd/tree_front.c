@@ -28,6 +28,7 @@ static void front_init(void *userdata, struct fuse_conn_info *connection)
 	/* Of what can be written it must be known who has it open. */
 	front->no_open = !by_handle_only && mount->options.read_only &&
 			 !mount->options.direct_io &&
+			 !mount->options.follow_base &&
 			 (connection->capable & FUSE_CAP_NO_OPEN_SUPPORT);
 }
 

@@ -125,7 +125,7 @@ static int open_locked(fuse_req_t req, struct front_node *node,
 	}
 	enlist(req, handle, fi->flags);
 	fi->fh = (uintptr_t)handle;
-	fi->keep_cache = 1;
+	fi->keep_cache = !mount->options.follow_base;
 	fi->direct_io = mount->options.direct_io;
 	return 0;
 }

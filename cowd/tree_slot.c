@@ -89,13 +89,23 @@ int front_open_view(struct mount *mount, struct view **out_view)
 	return view_open_branch(mount->store, branch, out_view, NULL);
 }
 
+static int open_tree(struct mount *mount, struct view *view,
+		     struct tree **out_tree, struct failure *failure)
+{
+	int rc = tree_open(view, out_tree, failure);
+
+	if (rc == 0 && mount->options.follow_base)
+		tree_follow_base(*out_tree);
+	return rc;
+}
+
 static int open_head(struct mount *mount, struct tree **out_tree,
 		     struct failure *failure)
 {
 	struct view *view;
 	int rc = front_open_view(mount, &view);
 
-	return rc < 0 ? rc : tree_open(view, out_tree, failure);
+	return rc < 0 ? rc : open_tree(mount, view, out_tree, failure);
 }
 
 int front_root(struct mount *mount, struct tree *tree,
@@ -265,7 +275,7 @@ int front_renew_head(struct mount *mount, struct view *view)
 	struct front_slot *slot, *old = front->head;
 	struct tree *tree = NULL;
 	struct tree_node *node;
-	int rc = tree_open(view, &tree, NULL);
+	int rc = open_tree(mount, view, &tree, NULL);
 
 	if (rc < 0)
 		return rc;
@@ -313,7 +323,7 @@ static int open_snapshot(struct mount *mount, uint32_t snapshot_id,
 
 	if (rc < 0)
 		return rc;
-	rc = tree_open(view, &tree, NULL);
+	rc = open_tree(mount, view, &tree, NULL);
 	if (rc < 0)
 		return rc;
 	slot = new_slot(mount, tree, snapshot_id);

@@ -22,19 +22,37 @@
 #include "layers_impl.h"
 #include "logging.h"
 
-struct base_file {
-	struct base_node *node; /* held */
+/* What tells one state of a file from another. */
+struct file_state {
 	dev_t device;
 	ino_t inode;
 	uint64_t size_bytes;
 	struct timespec mtime, ctime;
-	int changed; /* atomic; I2 */
+};
+
+struct base_file {
+	struct base_node *node; /* held */
+	int changed;		/* atomic; I2 */
 
 	/* Guarded by files_lock: */
+	struct file_state state;
 	int fd; /* -1: closed, and in no list */
 	unsigned users;
 	struct base_file *prev, *next; /* most recently used first */
 };
+
+static struct file_state state_of(const struct base_stat *seen)
+{
+	return (struct file_state){
+		.device = seen->stat.st_dev,
+		.inode = seen->stat.st_ino,
+		/* Nothing of a file that is hidden by a mount. */
+		.size_bytes = seen->mounted_over ? 0 :
+						   (uint64_t)seen->stat.st_size,
+		.mtime = seen->stat.st_mtim,
+		.ctime = seen->stat.st_ctim,
+	};
+}
 
 int base_file_open(struct base_node *node, const struct base_stat *seen,
 		   struct base_file **out_file)
@@ -47,13 +65,7 @@ int base_file_open(struct base_node *node, const struct base_stat *seen,
 	if (!file)
 		return -ENOMEM;
 	file->node = base_node_get(node);
-	file->device = seen->stat.st_dev;
-	file->inode = seen->stat.st_ino;
-	/* Nothing of a file that is hidden by a mount. */
-	file->size_bytes = seen->mounted_over ? 0 :
-						(uint64_t)seen->stat.st_size;
-	file->mtime = seen->stat.st_mtim;
-	file->ctime = seen->stat.st_ctim;
+	file->state = state_of(seen);
 	file->fd = -1;
 	*out_file = file;
 	return 0;
@@ -96,20 +108,37 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+static bool same_state(const struct file_state *a, const struct file_state *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	       a->size_bytes == b->size_bytes &&
+	       same_time(a->mtime, b->mtime) && same_time(a->ctime, b->ctime);
+}
+
+static struct file_state expected(struct base_file *file)
+{
+	struct layers_shared *shared = shared_of(file);
+	struct file_state state;
+
+	mutex_lock(&shared->files_lock);
+	state = file->state;
+	mutex_unlock(&shared->files_lock);
+	return state;
+}
+
 /* Is this descriptor's object what was seen, and as it was? */
 static int check(struct base_file *file, int fd)
 {
-	struct stat st;
+	struct base_stat now = { .mounted_over = false };
+	struct file_state was, is;
 
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, &now.stat) < 0)
 		return -errno;
-	if (S_ISREG(st.st_mode) && st.st_dev == file->device &&
-	    st.st_ino == file->inode &&
-	    (uint64_t)st.st_size == file->size_bytes &&
-	    same_time(st.st_mtim, file->mtime) &&
-	    same_time(st.st_ctim, file->ctime))
-		return 0;
-	return changed(file);
+	was = expected(file);
+	is = state_of(&now);
+	return S_ISREG(now.stat.st_mode) && same_state(&was, &is) ?
+		       0 :
+		       changed(file);
 }
 
 /* Only the owner and root may ask for O_NOATIME. */
@@ -170,6 +199,25 @@ static void close_locked(struct layers_shared *shared, struct base_file *file,
 	shared->file_count--;
 	*out_unused_fd = file->fd;
 	file->fd = -1;
+}
+
+void base_file_renew(struct base_file *file, const struct base_stat *seen)
+{
+	const struct file_state state = state_of(seen);
+	struct layers_shared *shared = shared_of(file);
+	int unused = -1;
+
+	mutex_lock(&shared->files_lock);
+	if (!same_state(&file->state, &state) ||
+	    __atomic_load_n(&file->changed, __ATOMIC_ACQUIRE)) {
+		file->state = state;
+		__atomic_store_n(&file->changed, 0, __ATOMIC_RELEASE);
+		if (file->fd >= 0 && file->users == 0) /* I3 */
+			close_locked(shared, file, &unused);
+	}
+	mutex_unlock(&shared->files_lock);
+	if (unused >= 0)
+		close(unused);
 }
 
 /* One that is over the bound, for the caller to close; -1: none. */
@@ -286,9 +334,9 @@ static int read_inside(struct base_file *file, uint64_t offset_bytes,
 int base_file_read(struct base_file *file, uint64_t offset_bytes, void *data,
 		   size_t len_bytes)
 {
-	uint64_t left = offset_bytes < file->size_bytes ?
-				file->size_bytes - offset_bytes :
-				0;
+	uint64_t size_bytes = expected(file).size_bytes;
+	uint64_t left = offset_bytes < size_bytes ? size_bytes - offset_bytes :
+						    0;
 	size_t inside = left < len_bytes ? (size_t)left : len_bytes;
 	int rc = 0;
 
@@ -302,35 +350,35 @@ int base_file_read(struct base_file *file, uint64_t offset_bytes, void *data,
 }
 
 /* A file system that can't tell has one extent of data. */
-static int seek_in(const struct base_file *file, int fd, uint64_t offset_bytes,
+static int seek_in(uint64_t size_bytes, int fd, uint64_t offset_bytes,
 		   bool want_data, uint64_t *out_offset_bytes)
 {
 	off_t found = lseek(fd, (off_t)offset_bytes,
 			    want_data ? SEEK_DATA : SEEK_HOLE);
 
 	if (found >= 0)
-		*out_offset_bytes = (uint64_t)found < file->size_bytes ?
+		*out_offset_bytes = (uint64_t)found < size_bytes ?
 					    (uint64_t)found :
-					    file->size_bytes;
+					    size_bytes;
 	else if (errno == ENXIO)
 		return -ENXIO;
 	else
-		*out_offset_bytes = want_data ? offset_bytes : file->size_bytes;
+		*out_offset_bytes = want_data ? offset_bytes : size_bytes;
 	return 0;
 }
 
 int base_file_seek(struct base_file *file, uint64_t offset_bytes,
 		   bool want_data, uint64_t *out_offset_bytes)
 {
-	uint64_t found;
+	uint64_t size_bytes = expected(file).size_bytes, found;
 	int fd, rc;
 
-	if (offset_bytes >= file->size_bytes)
+	if (offset_bytes >= size_bytes)
 		return -ENXIO;
 	fd = descriptor_get(file);
 	if (fd < 0)
 		return fail(file, fd, offset_bytes);
-	rc = seek_in(file, fd, offset_bytes, want_data, &found);
+	rc = seek_in(size_bytes, fd, offset_bytes, want_data, &found);
 	if (rc == 0 || rc == -ENXIO) {
 		int now = check(file, fd); /* I2 */
 
@@ -347,7 +395,7 @@ void base_file_will_read(struct base_file *file, uint64_t offset_bytes,
 {
 	int fd;
 
-	if (offset_bytes >= file->size_bytes)
+	if (offset_bytes >= expected(file).size_bytes)
 		return;
 	fd = descriptor_get(file);
 	if (fd < 0)

@@ -94,6 +94,7 @@ static struct layers_shared *shared_new(void)
 	mutex_init(&shared->dirs_lock);
 	mutex_init(&shared->files_lock);
 	mutex_init(&shared->changes_lock);
+	mutex_init(&shared->seen_lock);
 	return shared;
 }
 
@@ -105,6 +106,8 @@ static void shared_put(struct layers_shared *shared)
 	mutex_fini(&shared->dirs_lock);
 	mutex_fini(&shared->files_lock);
 	mutex_fini(&shared->changes_lock);
+	mutex_fini(&shared->seen_lock);
+	free(shared->seen);
 	free(shared);
 }
 
@@ -277,7 +280,9 @@ int base_node_changed(struct base_node *node, unsigned layer_nr)
 	if (is_news)
 		log_message(LOG_LEVEL_ERROR,
 			    "base %s: %s is not what it was: it must not "
-			    "change under a store",
+			    "change under a store; put it back as it was. "
+			    "If the store has nothing of it, another mount "
+			    "shows it as it is, and -o base=follow at once",
 			    layer->path, path);
 	return -ESTALE;
 }

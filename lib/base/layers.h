@@ -163,6 +163,14 @@ NODISCARD int base_lookup_in(struct base_node *parent, const char *name,
 /* How it is now. -ESTALE: gone, or of another kind. */
 NODISCARD int base_stat(struct base_node *node, struct base_stat *out_stat);
 
+/*
+ * Is a file as it was when it was first looked at here, in any stack that
+ * shares with this one? stat: of base_lookup or base_stat. Inode, size, mtime,
+ * ctime and kind of what is in this place are compared; nothing else than
+ * regular files. -ESTALE: no, and layers_changes tells it.
+ */
+NODISCARD int base_seen(struct base_node *node, const struct base_stat *stat);
+
 /* Notes for layers_changes that it is not what it was when the caller saw it
  * before; returns -ESTALE. */
 int base_stale(struct base_node *node);
@@ -200,6 +208,9 @@ NODISCARD int base_file_open(struct base_node *node,
 			     const struct base_stat *seen,
 			     struct base_file **out_file);
 void base_file_close(struct base_file *file);
+/* It is another one now, of the same name: reads from here on give that one's
+ * bytes. One that runs may fail. */
+void base_file_renew(struct base_file *file, const struct base_stat *seen);
 /* Reads past the end give zeros. */
 NODISCARD int base_file_read(struct base_file *file, uint64_t offset_bytes,
 			     void *data, size_t len_bytes);

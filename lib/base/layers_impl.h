@@ -1,8 +1,8 @@
 /*
  * The insides of a stack of layers.
  *
- * Lock order: dirs_lock, files_lock and changes_lock are leaves. None is
- * taken under another, and no system call is made under one.
+ * Lock order: dirs_lock, files_lock, changes_lock and seen_lock are leaves.
+ * None is taken under another, and no system call is made under one.
  */
 #pragma once
 
@@ -38,6 +38,10 @@ struct layers_shared {
 
 	struct mutex changes_lock; /* guards what follows */
 	struct layers_changes changes;
+
+	struct mutex seen_lock; /* guards what follows */
+	struct seen_slot *seen; /* base_seen.c */
+	size_t seen_slots, seen_count;
 };
 
 struct layer {

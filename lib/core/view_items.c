@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "items.h"
+#include "layer_names.h"
 #include "layers.h"
 
 struct store *view_store(struct view *view)
@@ -225,6 +226,25 @@ int view_file_get(struct view *view, uint64_t inode,
 	if (rc == 0)
 		*out_file = file;
 	return rc;
+}
+
+void view_file_renew(struct file *file, const struct base_stat *seen,
+		     struct base_file *base)
+{
+	struct store *store = file->view->store;
+
+	mutex_lock(&store->order_lock);
+	mutex_lock(&store->map_lock);
+	if (file->version.line == 0) {
+		if (file->base_file)
+			base_file_renew(file->base_file, seen);
+		else
+			file->base_file = TAKE_PTR(base);
+		inode_item_of_base(seen, &file->item);
+	}
+	mutex_unlock(&store->map_lock);
+	mutex_unlock(&store->order_lock);
+	base_file_close(base);
 }
 
 void view_file_put(struct file *file)

@@ -12,6 +12,7 @@
 #include "item_format.h"
 
 struct base_file;
+struct base_stat;
 struct file;
 struct store;
 struct view;
@@ -79,4 +80,8 @@ void view_edit_abort(struct view_edit *edit);
 NODISCARD int view_file_get(struct view *view, uint64_t inode,
 			    const struct inode_item *unstored,
 			    struct base_file *base, struct file **out_file);
+/* Base has another file in its place, and the store nothing of it: all who
+ * have it open see that one. base: taken over if it had none. */
+void view_file_renew(struct file *file, const struct base_stat *seen,
+		     struct base_file *base);
 void view_file_put(struct file *file);

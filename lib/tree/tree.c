@@ -15,6 +15,11 @@ struct view *tree_view(struct tree *tree)
 	return tree->view;
 }
 
+void tree_follow_base(struct tree *tree)
+{
+	tree->follow = true;
+}
+
 struct tree_node *tree_root(struct tree *tree)
 {
 	return tree->root;

@@ -41,6 +41,14 @@ void tree_close(struct tree *tree);
 /* Forgets all that is in memory, before store_abandon: for tests. */
 void tree_abandon(struct tree *tree);
 struct view *tree_view(struct tree *tree);
+/*
+ * From now on files of base that were changed underneath are shown as they
+ * are, if the store has nothing of them; of the others a ctime may differ,
+ * alone. Else to open one gives -ESTALE from
+ * the change on, until all trees of the store are closed: one that was opened
+ * before, or only looked at, never shows a mixture of old and new.
+ */
+void tree_follow_base(struct tree *tree);
 /* The root, without a reference of its own; lives as long as the tree. */
 struct tree_node *tree_root(struct tree *tree);
 

@@ -4,9 +4,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "layer_names.h"
 #include "tree_impl.h"
 
-/* Base's file must be the one of which parts were changed. */
+static int64_t ns_of(struct timespec time)
+{
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Base's file must be the one of which parts were changed. Who follows base
+ * vouches for a mode or a link that changed: nobody can set a ctime back. */
 static int check_origin(struct tree_node *node, const struct base_stat *seen)
 {
 	const struct item_key key = { .inode = node->inode,
@@ -22,11 +29,27 @@ static int check_origin(struct tree_node *node, const struct base_stat *seen)
 	if (rc == 0 &&
 	    (origin.base_inode != st->st_ino ||
 	     origin.size_bytes != (uint64_t)st->st_size ||
-	     origin.mtime_ns != (int64_t)st->st_mtim.tv_sec * 1000000000 +
-					st->st_mtim.tv_nsec))
+	     origin.mtime_ns != ns_of(st->st_mtim) ||
+	     (origin.ctime_ns != ns_of(st->st_ctim) && !node->tree->follow)))
 		rc = base_stale(node->base);
 	free(copy);
 	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The file of base, as seen, is what it was: when the store got something of
+ * it, or when it was first looked at. */
+static int check_seen(struct tree_node *node, const struct base_stat *seen)
+{
+	if (atomic_load(&node->stored) == STORED_YES)
+		return check_origin(node, seen);
+	return node->tree->follow ? 0 : base_seen(node->base, seen);
+}
+
+static int check_base(struct tree_node *node, struct base_stat *out_seen)
+{
+	int rc = base_stat(node->base, out_seen);
+
+	return rc < 0 ? rc : check_seen(node, out_seen);
 }
 
 /* Base's part of the file, or NULL. */
@@ -37,12 +60,13 @@ static int open_base(struct tree_node *node, struct inode_item *out_item,
 	int rc = node_load_seen(node, out_item, &seen);
 
 	*out_file = NULL;
-	if (rc < 0 || !node->base || out_item->base_visible_bytes == 0)
+	if (rc < 0 || !node->base ||
+	    (rc == 0 && out_item->base_visible_bytes == 0))
 		return rc < 0 ? rc : 0;
 	if (rc == 0)
 		rc = base_stat(node->base, &seen);
-	if (rc == 0 && atomic_load(&node->stored) == STORED_YES)
-		rc = check_origin(node, &seen);
+	if (rc >= 0)
+		rc = check_seen(node, &seen);
 	return rc < 0 ? rc : base_file_open(node->base, &seen, out_file);
 }
 
@@ -50,11 +74,15 @@ static int open_base(struct tree_node *node, struct inode_item *out_item,
 static int store_locked(struct change *change, struct tree_node *node)
 {
 	struct touched *touched;
-	int rc;
+	struct base_stat seen;
+	int rc = 0;
 
 	if (atomic_load(&node->stored) == STORED_YES)
 		return 0;
-	rc = change_touch(change, node, &touched);
+	if (node->base)
+		rc = check_base(node, &seen);
+	if (rc == 0)
+		rc = change_touch(change, node, &touched);
 	if (rc == 0)
 		rc = change_begin(change);
 	if (rc < 0)
@@ -114,15 +142,54 @@ static int open_first(struct tree_node *node, struct file **out_file)
 	return 0;
 }
 
+/* names_lock is held. */
+static void close_locked(struct tree_node *node)
+{
+	struct file *file = NULL;
+
+	mutex_lock(&node->tree->nodes_lock);
+	if (--node->open_count == 0) {
+		file = node->file;
+		node->file = NULL;
+	}
+	mutex_unlock(&node->tree->nodes_lock);
+	if (file)
+		view_file_put(file);
+}
+
+/* Somebody has it open already. */
+static int open_next(struct tree_node *node, struct file *file)
+{
+	struct base_file *base = NULL;
+	struct base_stat seen;
+	int rc;
+
+	if (!node->base || atomic_load(&node->stored) == STORED_YES)
+		return 0;
+	rc = check_base(node, &seen);
+	if (rc == 0 && node->tree->follow)
+		rc = base_file_open(node->base, &seen, &base);
+	if (rc == 0 && base)
+		view_file_renew(file, &seen, base);
+	return rc;
+}
+
 static int open_locked(struct tree_node *node, struct file **out_file)
 {
+	int rc;
+
 	if (node->remembered)
 		return -ESTALE;
 	if (node->kind != S_IFREG >> MODE_KIND_SHIFT)
 		return node->kind == S_IFDIR >> MODE_KIND_SHIFT ? -EISDIR :
 								  -EINVAL;
 	*out_file = opened(node);
-	return *out_file ? 0 : open_first(node, out_file);
+	if (!*out_file)
+		return open_first(node, out_file);
+	rc = open_next(node, *out_file);
+	if (rc < 0)
+		close_locked(node);
+	return rc;
 }
 
 int tree_file_open(struct tree_node *node, bool for_writing,
@@ -147,19 +214,11 @@ int tree_file_open(struct tree_node *node, bool for_writing,
 void tree_file_close(struct tree_node *node)
 {
 	struct tree *tree = node->tree;
-	struct file *file = NULL;
 
 	/* A change must not miss what was written between its look at the
 	 * inode and its begin, which asks those only that are in use. */
 	pthread_rwlock_rdlock(&tree->names_lock);
-	mutex_lock(&tree->nodes_lock);
-	if (--node->open_count == 0) {
-		file = node->file;
-		node->file = NULL;
-	}
-	mutex_unlock(&tree->nodes_lock);
-	if (file)
-		view_file_put(file);
+	close_locked(node);
 	pthread_rwlock_unlock(&tree->names_lock);
 }
 

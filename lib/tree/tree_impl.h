@@ -49,6 +49,7 @@ struct tree {
 	struct tree_node *nodes;	/* by inode */
 	struct lone_layer *lone_layers; /* nodes_lock; they stay */
 	struct tree_node *root;
+	bool follow; /* shows new versions of base's files */
 };
 
 /* --- tree_layer.c --- */

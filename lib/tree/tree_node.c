@@ -273,6 +273,8 @@ int node_attr_seen(struct tree_node *node, const struct base_stat *stat,
 		else if (from_base)
 			return rc;
 	}
+	if (from_base && !node->tree->follow)
+		(void)!base_seen(node->base, stat); /* it is told */
 	if (from_base)
 		inode_item_of_base(stat, &item);
 	else if (item.base_visible_bytes == 0)
