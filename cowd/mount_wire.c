@@ -3,7 +3,7 @@
  * parallel look-ups and for HANDLE_KILLPRIV_V2, and never sends them; without
  * the latter each write asks for security.capability. It knows no TMPFILE,
  * which is told and answered as CREATE is; and it hides the flags that say
- * whose privileges are to go.
+ * whose privileges are to go. For STATX see wire_statx.h.
  *
  * A request is answered by the thread that read it, or by none of these.
  *
@@ -20,6 +20,7 @@
 
 #include "mount_impl.h"
 #include "read_turn.h"
+#include "wire_statx.h"
 
 /* FUSE_TMPFILE and what came with it are newer than some headers. */
 enum { OPCODE_TMPFILE = 51, MUCH_BYTES = 32 << 10 };
@@ -28,6 +29,9 @@ static _Thread_local bool kills;
 /* Of an INIT that the thread has read and not answered, else 0. */
 static _Thread_local uint64_t init_unique;
 static _Thread_local uint32_t init_offered;
+/* The same of a STATX, and what it is to be told. */
+static _Thread_local uint64_t statx_unique;
+static _Thread_local int64_t statx_birth_ns;
 
 static void look_at_init(const struct fuse_in_header *header, const char *body,
 			 size_t body_bytes)
@@ -112,12 +116,18 @@ static ssize_t wire_read(int fd, void *buffer, size_t buffer_bytes,
 
 	kills = false;
 	init_unique = 0;
+	statx_unique = 0;
 	if (n < (ssize_t)sizeof(header))
 		return n;
 	memcpy(&header, buffer, sizeof(header));
 	body_bytes = (size_t)n - sizeof(header);
 	if (header.opcode == OPCODE_TMPFILE) {
 		header.opcode = FUSE_CREATE;
+		memcpy(buffer, &header, sizeof(header));
+	} else if (header.opcode == WIRE_STATX_OPCODE) {
+		statx_unique = header.unique;
+		statx_birth_ns = 0;
+		header.opcode = FUSE_GETATTR;
 		memcpy(buffer, &header, sizeof(header));
 	} else if (header.opcode == FUSE_INIT) {
 		look_at_init(&header, body, body_bytes);
@@ -140,6 +150,22 @@ static void want_more(struct iovec *init)
 	memcpy(init->iov_base, &out, bytes);
 }
 
+static ssize_t answer_statx(int fd, struct fuse_out_header *header,
+			    const struct iovec *getattr)
+{
+	struct fuse_attr_out told = { 0 };
+	struct wire_statx_out out;
+	struct iovec iov[2] = { { header, sizeof(*header) },
+				{ &out, sizeof(out) } };
+
+	memcpy(&told, getattr->iov_base,
+	       getattr->iov_len < sizeof(told) ? getattr->iov_len :
+						 sizeof(told));
+	wire_statx_fill(&told, statx_birth_ns, &out);
+	header->len = sizeof(*header) + sizeof(out);
+	return writev(fd, iov, 2);
+}
+
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct fuse_out_header header;
@@ -151,7 +177,17 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 			want_more(&iov[1]);
 		init_unique = 0;
 	}
+	if (statx_unique && count > 1 && iov[0].iov_len == sizeof(header)) {
+		memcpy(&header, iov[0].iov_base, sizeof(header));
+		if (header.unique == statx_unique && header.error == 0)
+			return answer_statx(fd, &header, &iov[1]);
+	}
 	return writev(fd, iov, count);
+}
+
+void wire_tell_birth(int64_t birth_ns)
+{
+	statx_birth_ns = birth_ns;
 }
 
 bool wire_kills(void)

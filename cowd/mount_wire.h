@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "scope.h"
 
@@ -20,3 +21,5 @@ NODISCARD int wire_attach(struct mount *mount);
 /* Shall setuid and setgid bits go with the request that the calling thread has
  * read last? */
 bool wire_kills(void);
+/* When was the object made whose attributes are answered next? */
+void wire_tell_birth(int64_t birth_ns);

@@ -89,6 +89,7 @@ static void reply_attr(fuse_req_t req, const struct front_node *node,
 	struct stat st;
 
 	front_fill_stat(mount, node->slot, attr, &st);
+	wire_tell_birth(attr->btime_ns);
 	fuse_reply_attr(req, &st, mount->options.attr_timeout_s);
 }
 
