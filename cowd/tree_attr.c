@@ -185,6 +185,28 @@ void front_touch(struct mount *mount, struct front_node *node)
 		(void)!tree_set_attr(node->node, TREE_SET_MTIME, &attr, NULL);
 }
 
+/* A chown to nobody else, of which the kernel does not tell more: it moves
+ * ctime, and takes setuid away, which only the owner may do. Of a file it may
+ * also be a write, which anybody may do. */
+static int chown_to_nobody(fuse_req_t req, struct front_node *node,
+			   unsigned *mask, struct tree_attr *attr)
+{
+	uid_t uid = fuse_req_ctx(req)->uid;
+	struct tree_attr now;
+	int rc = tree_get_attr(node->node, &now);
+	bool is_write;
+
+	if (rc < 0)
+		return rc;
+	is_write = *mask == 0 && S_ISREG(now.mode);
+	if (*mask == 0)
+		attr->ctime_ns = stat_time_now_ns();
+	*mask = TREE_SET_CTIME | front_kill_mode(req, node->node, attr);
+	if (is_write || uid == 0 || uid == now.uid)
+		return 0;
+	return *mask & TREE_SET_MODE ? -EPERM : 0;
+}
+
 static int set_attr(fuse_req_t req, struct front_node *node,
 		    const struct stat *st, int to_set,
 		    struct tree_attr *out_attr)
@@ -199,14 +221,13 @@ static int set_attr(fuse_req_t req, struct front_node *node,
 		return tree_get_attr(node->node, out_attr);
 	if (mask & TREE_SET_MODE)
 		attr.mode &= 07777;
-	/* Of a chown to nobody else nothing else arrives, or nothing. */
-	if (mask == 0) {
-		mask = TREE_SET_CTIME;
-		attr.ctime_ns = stat_time_now_ns();
-	}
-	if ((wire_kills() && !(mask & TREE_SET_MODE)) ||
-	    (mask & ~(unsigned)TREE_SET_CTIME) == 0)
+	if ((mask & ~(unsigned)TREE_SET_CTIME) == 0) {
+		rc = chown_to_nobody(req, node, &mask, &attr);
+		if (rc < 0)
+			return rc;
+	} else if (wire_kills() && !(mask & TREE_SET_MODE)) {
 		mask |= front_kill_mode(req, node->node, &attr);
+	}
 	rc = tree_set_attr(node->node, mask, &attr, out_attr);
 	if (rc == 0 && (to_set & FUSE_SET_ATTR_MODE))
 		rc = front_acl_chmod(node->node, st->st_mode);

@@ -41,6 +41,7 @@ for mode in 6777 4777 2777 2706 6706 1777; do
 	after $mode 'fallocate -l 100 f'
 	after $mode 'chown 0:0 f'
 	after $mode 'chown 5 f'
+	after $mode 'python3 -c "import os; os.chown(\"f\", -1, -1)"'
 	after $mode 'chgrp 6 f'
 	after $mode "rm f; umask 0; python3 -c 'import os; os.open(\"f\", \
 os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o$mode)'"
