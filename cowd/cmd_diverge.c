@@ -75,16 +75,6 @@ static int open_holes(const struct diverging *diverging, struct holes **out,
 	}
 }
 
-static bool has_scratch(const struct rules *rules)
-{
-	size_t i;
-
-	for (i = 0; i < rules_count(rules); i++)
-		if (rules_at(rules, i)->place == RULE_PLACE_SCRATCH)
-			return true;
-	return false;
-}
-
 static int parse_options(const struct diverging *diverging,
 			 struct mount_options *options, struct failure *failure)
 {
@@ -139,7 +129,7 @@ static int serve_with_scratch(const struct diverging *diverging,
 	char path[PATH_MAX];
 	int fd = -1, rc;
 
-	if (!has_scratch(diverging->rules))
+	if (!diverge_has_scratch(diverging->rules))
 		return serve_mounted(diverging, options, holes, NULL,
 				     readiness);
 	if (asprintf(&parent, "%s.scratch", diverging->plan.hole_file) < 0)

@@ -224,6 +224,33 @@ static bool is_follow(const struct cli *cli)
 	       !option_given(cli, OPTION_VOLATILE);
 }
 
+/* The daemon is elsewhere: rules=FILE gets a whole path. Frees: the caller. */
+static char *options_from_here(const char *options)
+{
+	AUTO_FREE char *copy = strdup(options ? options : "");
+	char *next = copy, *one, *text = NULL;
+	size_t text_bytes = 0;
+	FILE *out = open_memstream(&text, &text_bytes);
+	bool ok = copy && out;
+
+	while (ok && (one = strsep(&next, ",")) != NULL) {
+		AUTO_FREE char *path = NULL;
+
+		if (strncmp(one, "rules=", 6) == 0 && one[6]) {
+			path = cli_absolute(one + 6);
+			ok = path != NULL;
+		}
+		fprintf(out, "%s%s%s", ftell(out) > 0 ? "," : "",
+			path ? "rules=" : "", path ? path : one);
+	}
+	if (out && fclose(out) != 0)
+		ok = false;
+	if (ok)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static int mount_target(struct cli *cli, const struct target *target,
 			const char *mountpoint)
 {
@@ -243,13 +270,13 @@ static int mount_target(struct cli *cli, const struct target *target,
 	};
 	struct failure *failure = &cli->failure;
 	AUTO_FREE char *options = NULL;
-	int rc = check_mounted(cli, mountpoint);
+	AUTO_FREE char *given = options_from_here(params.options);
+	int rc = given ? check_mounted(cli, mountpoint) : -ENOMEM;
 
 	if (rc == 0) {
 		const char *mode = option_value(cli, OPTION_UNION);
 
-		if (asprintf(&options, "%s%s%s%s%s%s",
-			     params.options ? params.options : "",
+		if (asprintf(&options, "%s%s%s%s%s%s", given,
 			     mode ? ",union=" : "", mode ? mode : "",
 			     is_follow(cli) ? ",base=follow" : "",
 			     is_automount(mountpoint) ? ",nonempty" : "",

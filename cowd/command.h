@@ -127,6 +127,8 @@ NODISCARD int cli_create_volatile(struct cli *cli, char *path,
 				  size_t path_bytes);
 /* cmd_umount.c: the source of the topmost cowd mount on path; false: none. */
 bool mount_source(const char *path, char *source, size_t source_bytes);
+/* Of that mount, without asking it; 0: none. */
+dev_t mount_top_device(const char *path);
 /* cmd_which.c: the mount that a path is in, and the path from its root. The
  * last name may be a symlink. false: it is in none. */
 bool cli_path_in_mount(struct cli *cli, const char *text, struct target *target,
@@ -214,3 +216,5 @@ int print_help(struct cli *cli, const struct command *command,
 /* `mount -t cowd DEVICE DIRECTORY -o OPTIONS`. */
 int mount_helper_main(int argc, char **argv);
 int umount_helper_main(int argc, char **argv);
+/* rules_main.c: the process that the daemon starts for -o rules=. */
+int rules_main(int argc, char **argv);

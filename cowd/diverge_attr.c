@@ -310,8 +310,11 @@ void diverge_statfs(fuse_req_t req, fuse_ino_t id)
 	struct statvfs vfs;
 
 	(void)id;
-	/* Where the next file is likely to go. */
-	if (fstatvfs(diverge->layers[0].fd, &vfs) < 0)
+	/* Where the next file is likely to go: the first rule's, or the
+	 * store. */
+	if (fstatvfs(diverge->layers[diverge->holes ? 0 : diverge_base(diverge)]
+			     .fd,
+		     &vfs) < 0)
 		fuse_reply_err(req, errno);
 	else
 		fuse_reply_statfs(req, &vfs);

@@ -32,10 +32,9 @@
 struct diverge_params {
 	const char *mountpoint; /* absolute; what is there is the base */
 	struct rules *rules;
-	struct holes *holes;	/* NULL: the base may be changed */
-	const char *scratch;	/* a directory for @scratch, or NULL */
-	const char *keep_apart; /* in the base no rule is for it, or NULL */
-	bool strict;		/* directories of the base keep their names */
+	struct holes *holes; /* NULL: the base may be changed */
+	const char *scratch; /* a directory for @scratch, or NULL */
+	bool strict;	     /* directories of the base keep their names */
 	struct mount_options *options;
 };
 
@@ -69,7 +68,6 @@ struct diverge {
 	struct rules *rules;
 	struct holes *holes;
 	const struct mount_options *options;
-	const char *keep_apart;
 	bool strict;
 	bool hides, protects; /* a rule is @hide, @readonly */
 	struct diverge_layer *layers;
@@ -100,6 +98,7 @@ NODISCARD int diverge_serve(const struct diverge_params *params,
 			    struct failure *failure);
 
 /* diverge_layer.c */
+bool diverge_has_scratch(const struct rules *rules);
 NODISCARD int diverge_layers_open(struct diverge *diverge,
 				  const struct diverge_params *params,
 				  struct failure *failure);

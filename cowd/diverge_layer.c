@@ -232,6 +232,16 @@ static int add_rule(struct diverge *diverge,
 	abort();
 }
 
+bool diverge_has_scratch(const struct rules *rules)
+{
+	size_t i;
+
+	for (i = 0; i < rules_count(rules); i++)
+		if (rules_at(rules, i)->place == RULE_PLACE_SCRATCH)
+			return true;
+	return false;
+}
+
 int diverge_layers_open(struct diverge *diverge,
 			const struct diverge_params *params,
 			struct failure *failure)

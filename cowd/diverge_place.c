@@ -20,13 +20,33 @@ void diverge_found_close(struct diverge_found *found)
 	found->fd = -1;
 }
 
-/* Is it what no rule is for: the snapshots of a store? */
+/* Of a store no rule is for what cowd adds to the root. */
 static bool is_apart(const struct diverge *diverge, const char *path)
 {
-	size_t length = diverge->keep_apart ? strlen(diverge->keep_apart) : 0;
+	const char *const names[] = { ".snapshots", diverge->options->cowddir };
+	size_t length = strcspn(path, "/"), i;
 
-	return length > 0 && strncmp(path, diverge->keep_apart, length) == 0 &&
-	       (path[length] == '/' || !path[length]);
+	for (i = 0; !diverge->holes && i < sizeof(names) / sizeof(names[0]);
+	     i++)
+		if (strlen(names[i]) == length &&
+		    strncmp(path, names[i], length) == 0)
+			return true;
+	return false;
+}
+
+/* What a rule sees of it: in a snapshot that what it was then. NULL: nothing
+ * that rules are for. */
+static const char *path_for_rules(const struct diverge *diverge,
+				  const char *path)
+{
+	const char *slash = strchr(path, '/');
+
+	if (!is_apart(diverge, path))
+		return *path ? path : NULL;
+	if (strncmp(path, ".snapshots/", 11) != 0)
+		return NULL;
+	slash = strchr(slash + 1, '/');
+	return slash ? slash + 1 : NULL;
 }
 
 static int open_found(const struct diverge *diverge, unsigned layer,
@@ -125,7 +145,8 @@ static int match(fuse_req_t req, const char *path, const struct stat *st,
 	gid_t groups[GROUPS_MAX];
 	int count, rc;
 
-	if (!*path || is_apart(diverge, path))
+	path = path_for_rules(diverge, path);
+	if (!path)
 		return -ENOENT;
 	if (context->uid != 0 && context->uid != st->st_uid) {
 		count = fuse_req_getgroups(req, GROUPS_MAX, groups);
@@ -181,7 +202,9 @@ int diverge_place(fuse_req_t req, const char *path, const struct stat *st,
 {
 	const struct diverge *diverge = diverge_of(req);
 	size_t index = 0;
-	int rc = match(req, path, st, -1, exists, &index);
+	int rc = is_apart(diverge, path) ?
+			 -ENOENT :
+			 match(req, path, st, -1, exists, &index);
 
 	if (rc == -ENOENT)
 		return place_unmatched(diverge, path, out_layer);

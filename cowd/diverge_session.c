@@ -151,7 +151,6 @@ int diverge_serve(const struct diverge_params *params,
 	diverge->rules = params->rules;
 	diverge->holes = params->holes;
 	diverge->options = params->options;
-	diverge->keep_apart = params->keep_apart;
 	diverge->strict = params->strict;
 	pthread_rwlock_init(&diverge->names, NULL);
 	raise_limit();

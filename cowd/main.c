@@ -8,6 +8,7 @@
 #include "command.h"
 #include "json_out.h"
 #include "logging.h"
+#include "rules_program.h"
 #include "table.h"
 
 /* Words of the user reach the terminal without its control codes. */
@@ -193,6 +194,8 @@ int main(int argc, char **argv)
 		return mount_helper_main(argc, argv);
 	if (strcmp(basename(argv[0]), "umount.fuse.cowd") == 0)
 		return umount_helper_main(argc, argv);
+	if (strcmp(argv[0], RULES_PROGRAM) == 0)
+		return rules_main(argc, argv);
 	rc = take_words(cli, argc, argv);
 	if (rc < 0) {
 		look_for_json(cli, argc, argv);

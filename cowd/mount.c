@@ -50,6 +50,7 @@ void mount_free(struct mount *mount)
 		view_put(mount->view);
 	read_turn_free(mount->turn);
 	mount_options_fini(&mount->options);
+	free(mount->options_text);
 	pthread_rwlock_destroy(&mount->gate);
 	mutex_fini(&mount->lock);
 	free(mount);
@@ -238,6 +239,9 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 		mount->front = &tree_front;
 	snprintf(source, sizeof(source), "%s:%s%s%s", status.path,
 		 mount->branch, mount->snapshot_id ? "@" : "", mount->snapshot);
+	mount->options_text = strdup(params->options ? params->options : "");
+	if (!mount->options_text)
+		return failure_errno(failure, -ENOMEM, NULL, "can't mount");
 	rc = mount_options_parse(&mount->options, params->options, failure);
 	if (rc == 0)
 		rc = check_name(mount, failure);
@@ -250,7 +254,10 @@ int mount_build(struct mount *mount, const struct mount_params *params,
 		return rc;
 	if (mount->front == &image_front)
 		default_name(mount, &status);
-	rc = check_mountpoint(mount, params->mountpoint, status.path, failure);
+	rc = mount_check_rules(mount, failure);
+	if (rc == 0)
+		rc = check_mountpoint(mount, params->mountpoint, status.path,
+				      failure);
 	if (rc == 0)
 		rc = mount_check_user(mount, failure);
 	if (rc == 0 && mount->front->open)

@@ -78,6 +78,7 @@ struct mount {
 	uint32_t snapshot_id;
 	char mountpoint[4096];
 	struct mount_options options;
+	char *options_text; /* as given; "" */
 	const struct mount_front *front;
 	struct front *tree; /* of the front end of trees, else NULL */
 	struct view *view;
@@ -103,6 +104,14 @@ struct mount {
 	uint64_t size_before; /* of the image, before the move */
 	struct mount *next;
 };
+
+/* mount_rules.c: -o rules=FILE. Can they be used? */
+NODISCARD int mount_check_rules(const struct mount *mount,
+				struct failure *failure);
+/* Lays the front end of rules over the mount, in a process of its own; that
+ * ends with its mount, and takes this one along. */
+NODISCARD int mount_start_rules(const struct mount *mount,
+				struct failure *failure);
 
 extern const struct mount_front image_front, tree_front;
 

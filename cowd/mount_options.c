@@ -283,6 +283,7 @@ static const struct row rows[] = {
 	/* cowd's own */
 	MEMBER("name=", take_name, name),
 	OPTION("snapdir=", take_snapdir),
+	MEMBER("rules=", take_text, rules),
 	OPTION("union=", take_union),
 	MEMBER("cowddir=", take_cowddir, cowddir),
 	OPTION("base=", take_base),

@@ -42,6 +42,7 @@ struct mount_options {
 	char subtype[MOUNT_CODE_BYTES];	     /* "": cowd */
 	/* Of trees: what is shown of it, and in which characters. */
 	char subdir[PATH_MAX];
+	char rules[PATH_MAX]; /* a rule file; "": none */
 	char from_code[MOUNT_CODE_BYTES], to_code[MOUNT_CODE_BYTES];
 	json_t *warnings;	    /* texts: what has no effect, and why */
 	struct fuse_args arguments; /* for libfuse */

@@ -16,11 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "logging.h"
 #include "mount_impl.h"
 
 /* For a mount that umount(8) ended to be gone. */
 enum { LEAVE_WAIT_S = 10 };
+enum { RULES_WAIT_S = 5 };
 
 /* Only to end a wait: see mounts_free. */
 static void on_wake_signal(int signal_nr)
@@ -249,6 +251,18 @@ static void log_warnings(const struct mount *mount)
 			    json_string_value(warning));
 }
 
+/* Without them it is not what was asked for. */
+static int add_rules(const struct mount *mount, struct failure *failure)
+{
+	int rc = mount->options.rules[0] ? mount_start_rules(mount, failure) :
+					   0;
+
+	if (rc < 0 && mount_end(mount->mountpoint, false) < 0)
+		log_message(LOG_LEVEL_ERROR, "%s: stays mounted",
+			    mount->mountpoint);
+	return rc;
+}
+
 int mounts_add(struct mounts *mounts, const struct mount_params *params,
 	       struct failure *failure)
 {
@@ -269,6 +283,7 @@ int mounts_add(struct mounts *mounts, const struct mount_params *params,
 		/* Answered by the thread: it is live when this returns. */
 		if (stat(mount->mountpoint, &st) == 0)
 			atomic_store(&mount->device, st.st_dev);
+		rc = add_rules(mount, failure);
 		mounts_unuse(mounts);
 	}
 	mounts_unclaim(mounts);
@@ -302,6 +317,37 @@ static void wait_until_gone(struct mounts *mounts, const char *mountpoint,
 	mutex_unlock(&mounts->lock);
 }
 
+/* Of the mount that the front end of rules lies over; 0: of another kind. */
+static dev_t device_below_rules(struct mounts *mounts, const char *mountpoint)
+{
+	struct mount *mount;
+	dev_t device = 0;
+
+	mutex_lock(&mounts->lock);
+	for (mount = mounts->first; mount; mount = mount->next)
+		if (strcmp(mount->mountpoint, mountpoint) == 0 &&
+		    mount->options.rules[0] && !mount->detached)
+			device = (dev_t)atomic_load(&mount->device);
+	mutex_unlock(&mounts->lock);
+	return device;
+}
+
+/* What lies over a mount goes first, and takes it along. */
+static int end_mount(struct mounts *mounts, const char *mountpoint, bool lazy)
+{
+	dev_t device = device_below_rules(mounts, mountpoint);
+	int rc = mount_end(mountpoint, lazy);
+
+	if (rc < 0 || !device)
+		return rc;
+	if (!lazy)
+		wait_until_gone(mounts, mountpoint, RULES_WAIT_S);
+	/* It was killed, or is in use still. */
+	return mount_top_device(mountpoint) == device ?
+		       mount_end(mountpoint, lazy) :
+		       0;
+}
+
 static void mark_detached(struct mounts *mounts, const char *mountpoint)
 {
 	struct mount *mount;
@@ -317,7 +363,7 @@ static int remove_one(struct mounts *mounts, const char *mountpoint, bool lazy,
 		      struct failure *failure)
 {
 	char users[400];
-	int rc = mount_end(mountpoint, lazy);
+	int rc = end_mount(mounts, mountpoint, lazy);
 
 	if (rc == -EBUSY) {
 		mount_name_users(mountpoint, users, sizeof(users));
@@ -419,8 +465,8 @@ void mounts_free(struct mounts *mounts)
 			    ignored.message);
 	count = list ? find_targets(mounts, NULL, list, 256) : 0;
 	for (i = 0; i < count; i++)
-		if (mount_end(list[i], false) < 0 &&
-		    mount_end(list[i], true) == 0)
+		if (end_mount(mounts, list[i], false) < 0 &&
+		    end_mount(mounts, list[i], true) == 0)
 			mark_detached(mounts, list[i]);
 	free(list);
 	wait_until_gone(mounts, NULL, 2);
@@ -461,17 +507,21 @@ json_t *mounts_list(struct mounts *mounts)
 	for (mount = mounts->first; mount; mount = mount->next) {
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s?, s:s, s:s?, s:b, s:i, s:i, s:O}",
-				  "branch", mount->branch, "snapshot",
-				  mount->snapshot_id ? mount->snapshot : NULL,
-				  "mountpoint", mount->mountpoint, "file",
-				  mount->front == &image_front ?
-					  mount->options.name :
-					  NULL,
-				  "read_only", mount->options.read_only,
-				  "writers", (int)mount_writers(mount),
-				  "readers", (int)mount_readers(mount),
-				  "warnings", mount->options.warnings));
+			json_pack(
+				"{s:s, s:s?, s:s, s:s?, s:s?, s:b, s:i, s:i, s:O}",
+				"branch", mount->branch, "snapshot",
+				mount->snapshot_id ? mount->snapshot : NULL,
+				"mountpoint", mount->mountpoint, "file",
+				mount->front == &image_front ?
+					mount->options.name :
+					NULL,
+				"rules",
+				mount->options.rules[0] ? mount->options.rules :
+							  NULL,
+				"read_only", mount->options.read_only,
+				"writers", (int)mount_writers(mount), "readers",
+				(int)mount_readers(mount), "warnings",
+				mount->options.warnings));
 	}
 	mutex_unlock(&mounts->lock);
 	return list;
