@@ -82,17 +82,18 @@ bool mount_is_below(const char *path, const char *directory)
 	size_t len_bytes = strlen(directory);
 
 	return strncmp(path, directory, len_bytes) == 0 &&
-	       (path[len_bytes] == '/' || path[len_bytes] == '\0');
+	       (path[len_bytes] == '/' || path[len_bytes] == '\0' ||
+		len_bytes == 1);
 }
 
 static int check_mountpoint(struct mount *mount, const char *path,
 			    const char *store_path, struct failure *failure)
 {
 	struct stat st;
+	int rc;
 
 	if (!realpath(path, mount->mountpoint)) {
-		int rc = -errno;
-
+		rc = -errno;
 		if (rc != -ENOENT)
 			return failure_errno(failure, rc, path,
 					     "can't use the mountpoint");
@@ -118,8 +119,9 @@ static int check_mountpoint(struct mount *mount, const char *path,
 			     store_path);
 		return -EINVAL;
 	}
-	if (mount->options.nonempty)
-		return 0;
+	rc = store_check_mountpoint(mount->store, path, failure);
+	if (rc < 0 || mount->options.nonempty)
+		return rc;
 	return check_empty(mount->mountpoint, failure);
 }
 

@@ -140,8 +140,6 @@ void mount_free(struct mount *mount);
 NODISCARD int mount_end(const char *mountpoint, bool lazy);
 /* "pid 12 (bash), pid 13 (qemu)": who holds something below the path. */
 void mount_name_users(const char *mountpoint, char *text, size_t text_bytes);
-/* The path is the directory, or in it. */
-bool mount_is_below(const char *path, const char *directory);
 
 /* The heads of the branch (NULL: of all) in an array to be freed, or NULL. None
  * of them goes away until the caller ends the use, which is to be done in any

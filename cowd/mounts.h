@@ -21,6 +21,9 @@ struct mount_params {
 	const char *options;	/* the -o string, may be NULL */
 };
 
+/* The path is the directory, or in it; both are absolute. */
+bool mount_is_below(const char *path, const char *directory);
+
 /* idle is called (from any thread) when the last mount has gone. */
 NODISCARD int mounts_new(struct store *store, void (*idle)(void *context),
 			 void *context, struct mounts **out_mounts);

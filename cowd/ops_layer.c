@@ -86,7 +86,7 @@ static int put_change(struct call *call, const char *branch,
 	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
-/* A mount of this daemon as its own base would wait for itself. */
+/* A mount of this daemon in its own base would wait for itself. */
 static int check_not_mounted(struct call *call, const char *spec)
 {
 	AUTO_FREE char *path = realpath(layer_spec_path(spec), NULL);
@@ -99,12 +99,14 @@ static int check_not_mounted(struct call *call, const char *spec)
 	json_array_foreach(mounts, i, mount)
 	{
 		const char *at = json_text_at(mount, "mountpoint");
-		size_t len_bytes = strlen(at);
 
-		if (strncmp(path, at, len_bytes) == 0 &&
-		    (!path[len_bytes] || path[len_bytes] == '/'))
+		if (mount_is_below(path, at))
 			rc = failure_set(call->failure, FAILURE_USAGE, spec,
 					 "is in a mount of this store");
+		else if (mount_is_below(at, path))
+			rc = failure_set(call->failure, FAILURE_USAGE, spec,
+					 "contains a mount of this store, %s",
+					 at);
 	}
 	json_decref(mounts);
 	return rc;

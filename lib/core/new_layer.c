@@ -149,6 +149,22 @@ int new_layer_check_outside(const struct base_row *row, const char *place,
 	return -EINVAL;
 }
 
+int new_layer_check_mountpoint(const struct base_row *row,
+			       const char *mountpoint, struct failure *failure)
+{
+	struct base_fingerprint f = row->fingerprint;
+	char found[PATH_MAX];
+
+	if (!any_above(mountpoint, test_layer, &f, found))
+		return 0;
+	failure_set(failure, FAILURE_USAGE, mountpoint,
+		    "the mountpoint is inside the layer %s: %.400s", row->name,
+		    f.path);
+	failure_hint(failure, "choose a directory outside of the layers: what "
+			      "is mounted would be in its own view");
+	return -EINVAL;
+}
+
 bool new_layer_same(const struct base_row *a, const struct base_row *b)
 {
 	const struct base_fingerprint *f = &a->fingerprint,

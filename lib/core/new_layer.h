@@ -29,6 +29,10 @@ bool new_layer_same(const struct base_row *a, const struct base_row *b);
 NODISCARD int new_layer_check_outside(const struct base_row *row,
 				      const char *place, const char *store_path,
 				      struct failure *failure);
+/* Neither may a mount be in a layer, or be one. */
+NODISCARD int new_layer_check_mountpoint(const struct base_row *row,
+					 const char *mountpoint,
+					 struct failure *failure);
 /* Is path, an existing directory, a store, or inside one? Then the store's
  * path is in out_store (PATH_MAX). */
 bool new_layer_in_store(const char *path, char *out_store);

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "items.h"
+#include "new_layer.h"
 
 static const struct item_key stack_key = { .type = ITEM_TYPE_STACK };
 
@@ -70,6 +71,18 @@ static struct base_row *row_named(const struct store *store, const char *name,
 			return row;
 	}
 	return NULL;
+}
+
+int store_check_mountpoint(const struct store *store, const char *mountpoint,
+			   struct failure *failure)
+{
+	size_t i, count = atomic_load(&store->layer_count);
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < count; i++)
+		rc = new_layer_check_mountpoint(&store->layer_rows[i],
+						mountpoint, failure);
+	return rc;
 }
 
 /* "NAME=PATH", or the path of the only one. */

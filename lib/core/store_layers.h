@@ -17,6 +17,11 @@ bool store_is_tree(const struct store *store);
 const struct base_row *store_layer_rows(const struct store *store,
 					size_t *out_count);
 
+/* A mountpoint, which exists, in a layer that the store knows is refused. */
+NODISCARD int store_check_mountpoint(const struct store *store,
+				     const char *mountpoint,
+				     struct failure *failure);
+
 /*
  * The layers that a view sees, topmost first. Views with the same stack share
  * one while they are open, and all report to the store what they see change.

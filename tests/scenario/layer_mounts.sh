@@ -25,8 +25,17 @@ cowd layer add -q $s:other new
 cowd layer add -q $s:other extra=a 2>/dev/null && fail "a directory that is none"
 mkdir "$M/inside"
 refused 2 'in a mount of this store' cowd layer add $s:other "$M/inside"
+refused 2 'contains a mount of this store' cowd layer add $s:other /
+for place in low low/in copy-link/in; do
+	mkdir -p low/in
+	[ -e copy-link ] || ln -s low copy-link
+	refused 2 'inside the layer low' cowd mount $s:other $place
+	refused 2 'inside the layer low' cowd mount -o nonempty $s:other $place
+done
+rmdir low/in
 mkdir o
 cowd mount -q $s:other o
+refused 2 'contains a mount of this store' cowd layer add $s:other .
 [ "$(cat o/only o/file)" = $'new\ntop' ] || fail "$(ls o)"
 [ ! -e "$M/only" ] || fail "main sees it too"
 cowd umount -q o
