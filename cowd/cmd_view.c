@@ -120,12 +120,16 @@ int cmd_export(struct cli *cli)
 	if (rc == 0) {
 		rc = call_method(
 			cli, &target, "export",
-			json_pack("{s:s?, s:s?, s:s, s:s?, s:b, s:i}", "branch",
-				  name_or_null(target.branch), "snapshot",
-				  name_or_null(target.snapshot), "path", path,
-				  "format", option_value(cli, OPTION_FORMAT),
-				  "force", option_given(cli, OPTION_FORCE),
-				  "mode", (int)(0666 & ~mask)),
+			json_pack("{s:s?, s:s?, s:s, s:s?, s:b, s:i, s:s?, "
+				  "s:s?}",
+				  "branch", name_or_null(target.branch),
+				  "snapshot", name_or_null(target.snapshot),
+				  "path", path, "format",
+				  option_value(cli, OPTION_FORMAT), "force",
+				  option_given(cli, OPTION_FORCE), "mode",
+				  (int)(0666 & ~mask), "since",
+				  option_value(cli, OPTION_SINCE), "whiteouts",
+				  option_value(cli, OPTION_WHITEOUTS)),
 			&result);
 	}
 	if (rc < 0)

@@ -143,6 +143,9 @@ static const struct option_spec restore_options[] = {
 
 static const struct option_spec export_options[] = {
 	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw; of a tree dir or tar" },
+	{ OPTION_SINCE, 0, "since", "SNAPSHOT", "a layer: what has changed" },
+	{ OPTION_WHITEOUTS, 0, "whiteouts", "KIND",
+	  "in a layer: oci (.wh.NAME), or overlay (device 0:0)" },
 	END
 };
 

@@ -71,7 +71,8 @@ static const struct {
 	{ OPTION_BASE_ID, "quick full" },
 	{ OPTION_TIME, "relative iso unix" },
 	{ OPTION_COLOR, "auto always never" },
-	{ OPTION_FORMAT, "raw table prometheus" },
+	{ OPTION_FORMAT, "raw dir tar table prometheus" },
+	{ OPTION_WHITEOUTS, "oci overlay" },
 };
 
 static void print_valued(FILE *out, const struct option_spec *spec)

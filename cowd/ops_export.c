@@ -310,17 +310,13 @@ static int export_view(struct call *call, struct view *view)
 
 static int export_image(struct call *call)
 {
-	AUTO_FREE struct snapshot_info *snapshot = calloc(1, sizeof(*snapshot));
+	AUTO_FREE struct call_state *state = malloc(sizeof(*state));
 	const char *path = call_text(call, "path");
 	const char *format = call_text(call, "format");
-	struct branch_info branch;
-	struct view *view = NULL;
-	int rc = snapshot ? 0 : -ENOMEM;
+	int rc;
 
-	if (rc == 0 && store_is_tree(call->store))
+	if (store_is_tree(call->store))
 		return call_export_tree(call);
-	if (rc < 0)
-		return rc;
 	if (format && strcmp(format, "raw") != 0) {
 		rc = failure_set(call->failure, FAILURE_UNSUPPORTED, format,
 				 "images are exported as raw only");
@@ -328,39 +324,26 @@ static int export_image(struct call *call)
 					    "qcow2 FILE OUT.qcow2");
 		return rc;
 	}
+	if (call_text(call, "since"))
+		return failure_set(call->failure, FAILURE_USAGE, NULL,
+				   "--since is for trees");
 	if (*path != '/')
 		return failure_set(call->failure, FAILURE_USAGE, path,
 				   "the path must be absolute");
-	if (rc == 0 && call_text(call, "snapshot")) {
-		rc = call_snapshot(call, snapshot);
-		if (rc == 0)
-			rc = view_open_snapshot(call->store, snapshot->id,
-						&view, call->failure);
-	} else if (rc == 0) {
-		rc = call_branch(call, &branch);
-		if (rc == 0)
-			rc = call_flush(call, branch.name);
-		if (rc == 0)
-			rc = view_open_branch(call->store, branch.name, &view,
-					      call->failure);
-	}
+	rc = state ? call_open_state(call, state) : -ENOMEM;
 	if (rc < 0)
 		return rc;
-	rc = export_view(call, view);
-	view_put(view);
+	rc = export_view(call, state->view);
+	view_put(state->view);
 	if (rc == 0)
-		rc = call_put(call, "branch",
-			      json_text_or_null(snapshot->id ?
-							snapshot->branch :
-							branch.name));
-	if (rc == 0)
-		rc = call_put(call, "snapshot",
-			      json_text_or_null(snapshot->name));
+		rc = call_put_state(call, state);
 	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
 const struct method methods_export[] = {
-	{ "export", "branch:s snapshot:s path:S format:s force:b mode:i",
+	{ "export",
+	  "branch:s snapshot:s path:S format:s force:b mode:i "
+	  "since:s whiteouts:s",
 	  export_image },
 	{ .name = NULL },
 };

@@ -5,44 +5,18 @@
  * Both get their name when they are durable; a directory that could not be
  * finished is left under its temporary one.
  */
-#include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <uthash.h>
 
+#include "export_impl.h"
 #include "file.h"
-#include "ops_impl.h"
 #include "store_layers.h"
-#include "tree.h"
-
-enum { COPY_BYTES = 1 << 20 };
-
-/* The path under which a file with several names was written. */
-struct written {
-	uint64_t inode;
-	char *path;
-	UT_hash_handle hh;
-};
-
-struct export
-{
-	struct call *call;
-	const char *path;
-	char temporary[PATH_MAX + 16];
-	bool is_dir;
-	int fd; /* of a tar file */
-	struct archive *archive;
-	struct written *written;
-	uint8_t *buffer;
-	uint64_t object_count, written_bytes;
-};
 
 static int fail(const struct export *export, int rc, const char *what)
 {
@@ -61,7 +35,7 @@ static int archive_fail(const struct export *export)
 	return error > 0 ? -error : -EIO;
 }
 
-static int checked(const struct export *export, int result)
+int export_checked(const struct export *export, int result)
 {
 	/* A warning is about what the target can't keep. */
 	return result < ARCHIVE_WARN ? archive_fail(export) : 0;
@@ -121,10 +95,10 @@ static int write_runs(struct export *export, struct file *file,
 		if (rc < 0 || len_bytes == 0)
 			return rc;
 		if (export->is_dir)
-			rc = checked(export,
-				     (int)archive_write_data_block(
-					     export->archive, export->buffer,
-					     len_bytes, (la_int64_t)at));
+			rc = export_checked(
+				export, (int)archive_write_data_block(
+						export->archive, export->buffer,
+						len_bytes, (la_int64_t)at));
 		else if (archive_write_data(export->archive, export->buffer,
 					    len_bytes) < 0)
 			rc = archive_fail(export);
@@ -198,11 +172,14 @@ static int fill_entry(struct export *export, struct tree_node *node,
 		if (rc == 0)
 			archive_entry_set_symlink(entry, target);
 	}
+	if (export->is_opaque)
+		archive_entry_xattr_add_entry(entry, "trusted.overlay.opaque",
+					      "y", 1);
 	return rc < 0 ? rc : add_xattrs(export, node, entry);
 }
 
-static int write_object(struct export *export, struct tree_node *node,
-			const struct tree_attr *attr, const char *path)
+int export_object(struct export *export, struct tree_node *node,
+		  const struct tree_attr *attr, const char *path)
 {
 	struct archive_entry *entry;
 	bool has_data;
@@ -216,28 +193,25 @@ static int write_object(struct export *export, struct tree_node *node,
 	rc = fill_entry(export, node, attr, path, entry);
 	has_data = S_ISREG(attr->mode) && !archive_entry_hardlink(entry);
 	if (rc == 0)
-		rc = checked(export,
-			     archive_write_header(export->archive, entry));
+		rc = export_checked(
+			export, archive_write_header(export->archive, entry));
 	if (rc == 0 && has_data)
 		rc = write_data(export, node, attr->size_bytes);
 	if (rc == 0)
-		rc = checked(export,
-			     archive_write_finish_entry(export->archive));
+		rc = export_checked(
+			export, archive_write_finish_entry(export->archive));
 	archive_entry_free(entry);
 	export->object_count += rc == 0;
 	return rc;
 }
 
-static int write_tree(struct export *export, struct tree_node *node,
-		      const struct tree_attr *attr, const char *path)
+int export_below(struct export *export, struct tree_node *node,
+		 const char *path)
 {
 	struct tree_listing *listing;
 	size_t i;
-	int rc = write_object(export, node, attr, path);
+	int rc = tree_list(node, &listing);
 
-	if (rc < 0 || !S_ISDIR(attr->mode))
-		return rc;
-	rc = tree_list(node, &listing);
 	if (rc < 0)
 		return rc;
 	for (i = 0; i < listing->count && rc == 0; i++) {
@@ -253,11 +227,26 @@ static int write_tree(struct export *export, struct tree_node *node,
 		rc = tree_lookup(node, name, &child, &seen);
 		if (rc < 0)
 			break;
-		rc = write_tree(export, child, &seen, below);
+		rc = export_subtree(export, child, &seen, below);
 		tree_node_put(child, 1);
 	}
 	tree_listing_free(listing);
 	return rc;
+}
+
+int export_subtree(struct export *export, struct tree_node *node,
+		   const struct tree_attr *attr, const char *path)
+{
+	int rc = export_object(export, node, attr, path);
+
+	return rc < 0 || !S_ISDIR(attr->mode) ?
+		       rc :
+		       export_below(export, node, path);
+}
+
+const char *export_root(const struct export *export)
+{
+	return export->is_dir ? export->temporary : ".";
 }
 
 static int open_archive(struct export *export)
@@ -268,13 +257,14 @@ static int open_archive(struct export *export)
 		export->archive = archive_write_disk_new();
 		if (!export->archive)
 			return -ENOMEM;
-		return checked(export, archive_write_disk_set_options(
-					       export->archive,
-					       ARCHIVE_EXTRACT_OWNER |
-						       ARCHIVE_EXTRACT_PERM |
-						       ARCHIVE_EXTRACT_TIME |
-						       ARCHIVE_EXTRACT_XATTR |
-						       ARCHIVE_EXTRACT_ACL));
+		return export_checked(export,
+				      archive_write_disk_set_options(
+					      export->archive,
+					      ARCHIVE_EXTRACT_OWNER |
+						      ARCHIVE_EXTRACT_PERM |
+						      ARCHIVE_EXTRACT_TIME |
+						      ARCHIVE_EXTRACT_XATTR |
+						      ARCHIVE_EXTRACT_ACL));
 	}
 	export->archive = archive_write_new();
 	if (!export->archive)
@@ -288,7 +278,7 @@ static int open_archive(struct export *export)
 		return -errno;
 	if (result >= ARCHIVE_WARN)
 		result = archive_write_open_fd(export->archive, export->fd);
-	return checked(export, result);
+	return export_checked(export, result);
 }
 
 static int publish(struct export *export)
@@ -333,15 +323,77 @@ static int run(struct export *export, struct tree *tree)
 	if (rc == 0)
 		rc = open_archive(export);
 	if (rc == 0)
-		rc = write_tree(export, tree_root(tree), &attr,
-				export->is_dir ? export->temporary : ".");
+		rc = export->from ? export_layer(export, tree) :
+				    export_subtree(export, tree_root(tree),
+						   &attr, export_root(export));
 	if (rc == 0)
-		rc = checked(export, archive_write_close(export->archive));
+		rc = export_checked(export,
+				    archive_write_close(export->archive));
 	if (rc == 0)
 		rc = publish(export);
 	if (rc < 0 && !export->is_dir)
 		unlink(export->temporary);
 	return rc < 0 ? fail(export, rc, "export") : 0;
+}
+
+/* What the layer is to be put upon. */
+static int open_since(struct export *export, struct tree *to)
+{
+	struct call *call = export->call;
+	const char *since = call_text(call, "since");
+	struct snapshot_info *info;
+	struct view *view;
+	int rc;
+
+	if (!since)
+		return 0;
+	if (strcmp(since, "base") == 0)
+		return tree_open_base(to, &export->from, call->failure);
+	info = malloc(sizeof(*info));
+	rc = info ? call_find_snapshot(call, call_text(call, "branch"), since,
+				       info) :
+		    -ENOMEM;
+	if (rc == 0)
+		rc = call_open_view(call, NULL, info->id, &view);
+	free(info);
+	return rc < 0 ? rc :
+			tree_open_reader(view, &export->from, call->failure);
+}
+
+static int export_both(struct export *export, struct tree *tree)
+{
+	int rc = open_since(export, tree);
+
+	if (rc == 0 && !export->call->dry_run)
+		rc = run(export, tree);
+	if (export->from)
+		tree_close(export->from);
+	return rc;
+}
+
+static int check_options(struct export *export)
+{
+	struct call *call = export->call;
+	const char *format = call_text(call, "format");
+	const char *whiteouts = call_text(call, "whiteouts");
+	int rc;
+
+	export->is_dir = format && strcmp(format, "dir") == 0;
+	if (!export->is_dir && (!format || strcmp(format, "tar") != 0)) {
+		rc = failure_set(call->failure, FAILURE_USAGE, NULL,
+				 "there is no image to export");
+		failure_hint(call->failure, "a tree: -O dir or -O tar");
+		return rc;
+	}
+	if (whiteouts && !call_text(call, "since"))
+		return failure_set(call->failure, FAILURE_USAGE, NULL,
+				   "there are whiteouts in a layer only: "
+				   "--since SNAPSHOT");
+	export->is_overlay = whiteouts && strcmp(whiteouts, "overlay") == 0;
+	if (whiteouts && !export->is_overlay && strcmp(whiteouts, "oci") != 0)
+		return failure_set(call->failure, FAILURE_USAGE, whiteouts,
+				   "whiteouts are those of oci or overlay");
+	return 0;
 }
 
 /* Rule 1: nothing is written to base. */
@@ -390,7 +442,6 @@ static int check_target(struct export *export)
 
 int call_export_tree(struct call *call)
 {
-	const char *format = call_text(call, "format");
 	struct export *export = calloc(1, sizeof(*export));
 	struct tree *tree;
 	int rc = export ? 0 : -ENOMEM;
@@ -400,12 +451,7 @@ int call_export_tree(struct call *call)
 	export->call = call;
 	export->fd = -1;
 	export->path = call_text(call, "path");
-	export->is_dir = format && strcmp(format, "dir") == 0;
-	if (!export->is_dir && (!format || strcmp(format, "tar") != 0)) {
-		rc = failure_set(call->failure, FAILURE_USAGE, NULL,
-				 "there is no image to export");
-		failure_hint(call->failure, "a tree: -O dir or -O tar");
-	}
+	rc = check_options(export);
 	if (rc == 0)
 		rc = check_target(export);
 	if (rc == 0)
@@ -413,8 +459,7 @@ int call_export_tree(struct call *call)
 	if (rc == 0)
 		rc = call_open_tree(call, &tree);
 	if (rc == 0) {
-		if (!call->dry_run)
-			rc = run(export, tree);
+		rc = export_both(export, tree);
 		tree_close(tree);
 	}
 	if (rc == 0)

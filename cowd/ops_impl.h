@@ -122,7 +122,23 @@ NODISCARD int call_tree_diff(struct call *call, uint32_t from_id,
 			     const char *branch, uint32_t to_id);
 
 struct tree;
-/* ops_which.c: the tree that "branch" and "snapshot" name, for looking. */
+struct view;
+
+/* ops_view.c: what "branch" and "snapshot" name, written back before it is
+ * looked at. */
+struct call_state {
+	struct view *view;
+	struct snapshot_info snapshot; /* id 0: it is a head ... */
+	struct branch_info branch;     /* ... of this one */
+};
+/* The view with a reference. */
+NODISCARD int call_open_state(struct call *call, struct call_state *out_state);
+/* The same as a tree for looking, which has the view's reference. */
 NODISCARD int call_open_tree(struct call *call, struct tree **out_tree);
+/* "branch" and "snapshot" of the result. */
+NODISCARD int call_put_state(struct call *call, const struct call_state *state);
+/* One that was found already; id 0: the branch's head. */
+NODISCARD int call_open_view(struct call *call, const char *branch,
+			     uint32_t snapshot_id, struct view **out_view);
 /* ops_export_tree.c: method export of a tree, whole. */
 NODISCARD int call_export_tree(struct call *call);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "file.h"
 #include "ops_impl.h"
 #include "path_text.h"
 #include "tree_diff.h"
@@ -226,14 +225,11 @@ static int run(struct call *call, struct tree *from, struct tree *to)
 	return rc;
 }
 
-static int open_view(struct call *call, const char *branch, uint32_t id,
-		     struct tree **out_tree)
+static int open_reader(struct call *call, const char *branch, uint32_t id,
+		       struct tree **out_tree)
 {
 	struct view *view;
-	int rc =
-		id ? view_open_snapshot(call->store, id, &view, call->failure) :
-		     view_open_branch(call->store, branch, &view,
-				      call->failure);
+	int rc = call_open_view(call, branch, id, &view);
 
 	return rc < 0 ? rc : tree_open_reader(view, out_tree, call->failure);
 }
@@ -242,11 +238,11 @@ int call_tree_diff(struct call *call, uint32_t from_id, const char *branch,
 		   uint32_t to_id)
 {
 	struct tree *from, *to;
-	int rc = open_view(call, branch, to_id, &to);
+	int rc = open_reader(call, branch, to_id, &to);
 
 	if (rc < 0)
 		return rc;
-	rc = from_id ? open_view(call, NULL, from_id, &from) :
+	rc = from_id ? open_reader(call, NULL, from_id, &from) :
 		       tree_open_base(to, &from, call->failure);
 	if (rc == 0) {
 		rc = run(call, from, to);

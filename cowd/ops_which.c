@@ -3,38 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
 #include "ops_impl.h"
 #include "path_text.h"
 #include "store_layers.h"
 #include "tree_path.h"
-
-int call_open_tree(struct call *call, struct tree **out_tree)
-{
-	AUTO_FREE struct snapshot_info *snapshot = calloc(1, sizeof(*snapshot));
-	struct branch_info branch;
-	struct view *view;
-	int rc = snapshot ? 0 : -ENOMEM;
-
-	if (rc == 0 && !store_is_tree(call->store))
-		rc = failure_set(call->failure, FAILURE_USAGE, NULL,
-				 "the store is over an image: it knows of no "
-				 "paths");
-	if (rc == 0 && call_text(call, "snapshot")) {
-		rc = call_snapshot(call, snapshot);
-		if (rc == 0)
-			rc = view_open_snapshot(call->store, snapshot->id,
-						&view, call->failure);
-	} else if (rc == 0) {
-		rc = call_branch(call, &branch);
-		if (rc == 0)
-			rc = call_flush(call, branch.name);
-		if (rc == 0)
-			rc = view_open_branch(call->store, branch.name, &view,
-					      call->failure);
-	}
-	return rc < 0 ? rc : tree_open_reader(view, out_tree, call->failure);
-}
 
 static json_t *layer_of(struct call *call, uint32_t id)
 {
