@@ -3,6 +3,7 @@
  * The kernel keeps them; what the daemon was told at the mount stays.
  */
 #include <errno.h>
+#include <mntent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -60,7 +61,25 @@ static unsigned long flags_now(const struct statvfs *st)
 	       (st->f_flag & ST_RELATIME ? MS_RELATIME : 0);
 }
 
-static void apply(char *options, unsigned long *now)
+/* As the kernel lists it; fstab says again what was said at the mount. */
+static bool in_force(const char *mountpoint, const char *option)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "r");
+	const struct mntent *entry;
+	bool found = false;
+
+	/* Of several on one place the last is on top. */
+	while (mounts && (entry = getmntent(mounts)) != NULL)
+		if (strcmp(entry->mnt_dir, mountpoint) == 0)
+			found = hasmntopt(entry, option) ||
+				(strncmp(option, "fsname=", 7) == 0 &&
+				 strcmp(option + 7, entry->mnt_fsname) == 0);
+	if (mounts)
+		endmntent(mounts);
+	return found;
+}
+
+static void apply(const char *mountpoint, char *options, unsigned long *now)
 {
 	char *one;
 	size_t i;
@@ -71,7 +90,7 @@ static void apply(char *options, unsigned long *now)
 				break;
 		if (i < sizeof(flags) / sizeof(flags[0]))
 			*now = (*now & ~flags[i].mask) | flags[i].value;
-		else if (*one)
+		else if (*one && !in_force(mountpoint, one))
 			fprintf(stderr,
 				"cowd: warning: %s stays as it was: unmount "
 				"and mount again to change it\n",
@@ -125,7 +144,7 @@ int remount(struct cli *cli, const char *store, const char *mountpoint,
 		return failure_set(&cli->failure, FAILURE_NOT_FOUND, mountpoint,
 				   "is not mounted by cowd");
 	now = flags_now(&st);
-	apply(copy, &now);
+	apply(mountpoint, copy, &now);
 	if ((st.f_flag & ST_RDONLY) && !(now & MS_RDONLY))
 		rc = check_writable(cli, store, mountpoint);
 	if (rc < 0 || option_given(cli, OPTION_DRY_RUN))

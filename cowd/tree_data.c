@@ -175,6 +175,27 @@ void front_fsyncdir(fuse_req_t req, fuse_ino_t id, int datasync,
 		       front_data_errno(store_sync(front_mount(req)->store)));
 }
 
+/* Nothing is set aside, but what can't ever fit is refused as on ext4. */
+static int check_room(const struct use *use, int mode, uint64_t end_bytes)
+{
+	struct tree_statfs told;
+	struct file_info info;
+	int rc;
+
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return 0;
+	file_get_info(use->file, &info);
+	if (end_bytes <= info.size_bytes || !use->mount->tree->head->tree)
+		return 0;
+	rc = tree_statfs(use->mount->tree->head->tree, &told);
+	if (rc < 0)
+		return rc;
+	return (end_bytes - info.size_bytes) / told.block_bytes >
+			       told.available_blocks ?
+		       -ENOSPC :
+		       0;
+}
+
 void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 		     off_t length, struct fuse_file_info *fi)
 {
@@ -182,9 +203,11 @@ void front_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t offset,
 	int rc = begin(&use, req, id, fi);
 
 	if (rc == 0) {
-		rc = use.own ?
-			     -EBADF :
-			     data_change_range(use.file, mode, (uint64_t)offset,
+		rc = use.own ? -EBADF :
+			       check_room(&use, mode,
+					  (uint64_t)offset + (uint64_t)length);
+		if (rc == 0)
+			rc = data_change_range(use.file, mode, (uint64_t)offset,
 					       (uint64_t)length);
 		if (rc == 0)
 			front_touch(use.mount, use.node);

@@ -31,6 +31,8 @@ cowd mount -q -o remount,noexec,suid,dev "$STORE" "$M"
 ! has nosuid && ! has nodev || fail "nosuid or nodev is left"
 cowd mount -q -o remount,exec,max_read=8192 "$STORE" "$M" 2>"$WORK/err"
 grep -q 'max_read=8192 stays' "$WORK/err" || fail "$(cat "$WORK/err")"
+cowd mount -q -o remount,exec,default_permissions "$STORE" "$M" 2>"$WORK/err"
+[ ! -s "$WORK/err" ] || fail "not new, but: $(cat "$WORK/err")"
 [ "$("$M/run")" = ran ] || fail "does not run again"
 
 say "a dry run, a place that is no mount, a snapshot"
