@@ -105,6 +105,12 @@ say "mounted again"
 remount
 much "$M" check
 much "$M/new" check
+say "room that is not there"
+if [ -z "${TREE_PLAIN:-}" ]; then # ext4 would take all it has first
+	! fallocate -l 8T "$M/large" 2>"$WORK/err" || fail "8 TiB fit"
+	grep -q 'No space left' "$WORK/err" || fail "$(cat "$WORK/err")"
+	[ "$(stat -c %s "$M/large")" -eq 0 ] || fail "it grew"
+fi
 say "removed"
 rm -rf "${M:?}"/*
 [ -z "$(ls -A "$M")" ] || fail "not empty"
