@@ -5,169 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define END                  \
-	{                    \
-		.name = NULL \
-	}
-
-static const struct option_spec create_options[] = {
-	{ OPTION_BASE, 0, "base", "PATH",
-	  "image, device or directory below; directories: topmost first" },
-	{ OPTION_BRANCHES, 0, "branches", "DIR=RW:DIR=RO...",
-	  "directories as unionfs-fuse has them, in the place of --base" },
-	{ OPTION_SIZE, 0, "size", "SIZE",
-	  "size of the image (default: the base's)" },
-	{ OPTION_BRANCH, 0, "branch", "NAME",
-	  "name of the first branch (default: main)" },
-	{ OPTION_COMPRESS, 0, "compress", "MODE",
-	  "idle (default), inline or off" },
-	{ OPTION_BASE_ID, 0, "base-id", "KIND",
-	  "quick: remember size, time and samples; full: read all of it" },
-	END
-};
-
-static const struct option_spec mount_options[] = {
-	{ OPTION_MOUNT_OPTIONS, 'o', "options", "OPTIONS",
-	  "mount options, separated by commas" },
-	{ OPTION_FOREGROUND, 'f', "foreground", NULL,
-	  "stay in the foreground until unmounted" },
-	{ OPTION_DEBUG, 'd', "debug", NULL,
-	  "as -f, and tell each request of the kernel" },
-	{ OPTION_BASE, 0, "base", "PATH",
-	  "where the base is now, if it was moved; a layer: NAME=DIR; or "
-	  "'follow': show files of it that change underneath as they are" },
-	{ OPTION_UNION, 0, "union", "MODE",
-	  "reveal: what is removed in the delta shows base's again; or hide" },
-	{ OPTION_VOLATILE, 0, "volatile", NULL,
-	  "keep changes in memory and forget them: over --base, no STORE" },
-	END
-};
-
-static const struct option_spec umount_options[] = {
-	{ OPTION_LAZY, 'l', "lazy", NULL,
-	  "detach now, finish when nobody uses it" },
-	END
-};
-
-static const struct option_spec snapshot_create_options[] = {
-	{ OPTION_NOTE, 'm', "message", "TEXT", "a note" },
-	{ OPTION_HOLD, 0, "hold", "TAG", "hold it at once" },
-	{ OPTION_IF_CHANGED, 0, "if-changed", NULL,
-	  "only if anything changed since the last one" },
-	END
-};
-
-static const struct option_spec snapshot_list_options[] = {
-	{ OPTION_TREE, 0, "tree", NULL, "as a tree: cowd tree" },
-	{ OPTION_TRASH, 0, "trash", NULL, "also deleted ones" },
-	{ OPTION_OLDER_THAN, 0, "older-than", "AGE",
-	  "only those older than, as 12h or 7d" },
-	END
-};
-
-static const struct option_spec delete_options[] = {
-	{ OPTION_NOW, 0, "now", NULL, "past the trash; can't be undone" }, END
-};
-
-static const struct option_spec prune_options[] = {
-	{ OPTION_KEEP_LAST, 0, "keep-last", "N", "keep the newest N" },
-	{ OPTION_KEEP_HOURLY, 0, "keep-hourly", "N",
-	  "keep the last of each of N hours" },
-	{ OPTION_KEEP_DAILY, 0, "keep-daily", "N",
-	  "keep the last of each of N days" },
-	{ OPTION_KEEP_WEEKLY, 0, "keep-weekly", "N",
-	  "keep the last of each of N weeks" },
-	{ OPTION_KEEP_MONTHLY, 0, "keep-monthly", "N",
-	  "keep the last of each of N months" },
-	{ OPTION_ALL, 0, "all", NULL,
-	  "every kind of snapshot, not only automatic ones" },
-	END
-};
-
-static const struct option_spec rollback_options[] = {
-	{ OPTION_NOTE, 'm', "message", "TEXT", "a note for the log" },
-	{ OPTION_LIVE, 0, "live", NULL,
-	  "also while writers have the image open: they get errors" },
-	END
-};
-
-static const struct option_spec log_options[] = {
-	{ OPTION_COUNT_LINES, 'N', "count", "COUNT",
-	  "the newest COUNT operations (default: 20)" },
-	END
-};
-
-static const struct option_spec undo_options[] = {
-	{ OPTION_LIVE, 0, "live", NULL,
-	  "also while writers have the image open: they get errors" },
-	END
-};
-
-static const struct option_spec resize_options[] = {
-	{ OPTION_SHRINK, 0, "shrink", NULL,
-	  "allow a smaller size; what is beyond it is cut off" },
-	END
-};
-
-static const struct option_spec tree_options[] = {
-	{ OPTION_DOT, 0, "dot", NULL, "as input for graphviz" },
-	{ OPTION_ASCII, 0, "ascii", NULL, "draw with ASCII characters" },
-	END
-};
-
-static const struct option_spec diff_options[] = {
-	{ OPTION_BLOCKS, 0, "blocks", NULL,
-	  "list extents: all that a store over an image knows" },
-	{ OPTION_STAT, 0, "stat", NULL, "sizes; of an image totals only" },
-	{ OPTION_NAME_STATUS, 0, "name-status", NULL,
-	  "letters, tabs and paths only" },
-	{ OPTION_TIMES, 0, "times", NULL,
-	  "also where only the time of modification differs" },
-	{ OPTION_EXIT_CODE, 0, "exit-code", NULL,
-	  "exit 1 if there are differences" },
-	END
-};
-
-static const struct option_spec layer_add_options[] = {
-	{ OPTION_BELOW, 0, "below", "NAME",
-	  "right below this layer (default: on top)" },
-	{ OPTION_BOTTOM, 0, "bottom", NULL, "below all others" },
-	END
-};
-
-static const struct option_spec restore_options[] = {
-	{ OPTION_LIVE, 0, "live", NULL,
-	  "even if files are open for writing; their handles then fail" },
-	END
-};
-
-static const struct option_spec export_options[] = {
-	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw; of a tree dir or tar" },
-	{ OPTION_SINCE, 0, "since", "SNAPSHOT", "a layer: what has changed" },
-	{ OPTION_WHITEOUTS, 0, "whiteouts", "KIND",
-	  "in a layer: oci (.wh.NAME), or overlay (device 0:0)" },
-	END
-};
-
-static const struct option_spec gc_options[] = {
-	{ OPTION_TRASH_OLDER_THAN, 0, "trash-older-than", "AGE",
-	  "leave newer things in the trash (default: 0, empty it)" },
-	END
-};
-
-static const struct option_spec compact_options[] = {
-	{ OPTION_THRESHOLD, 0, "threshold", "PERCENT",
-	  "rewrite segments that are this dead (default: 30%)" },
-	END
-};
-
-static const struct option_spec stats_options[] = {
-	{ OPTION_FORMAT, 0, "format", "FORMAT", "table or prometheus" }, END
-};
-
-static const struct option_spec help_options[] = {
-	{ OPTION_DUMP_OPTIONS, 0, "dump-options", NULL, NULL }, END
-};
+#include "command_options.h"
 
 #define STORE "[STORE]"
 #define TARGET "[STORE][:BRANCH]"
@@ -175,27 +13,27 @@ static const struct option_spec help_options[] = {
 
 static const struct command commands[] = {
 	{ "create", "STORE", "make a store over a base, or over zeros", 0, 1,
-	  create_options, cmd_create },
+	  options_create, cmd_create },
 	{ "mount", TARGET "[@SNAPSHOT] MOUNTPOINT",
 	  "show a branch, or a snapshot read-only, as a file", 1, 2,
-	  mount_options, cmd_mount },
+	  options_mount, cmd_mount },
 	{ "diverge", "MOUNTPOINT", "lay plain files over a directory, by rules",
 	  1, 1, cmd_diverge_options, cmd_diverge },
 	{ "umount", "MOUNTPOINT|" TARGET, "end a mount, or all of a branch", 0,
-	  1, umount_options, cmd_umount },
+	  1, options_umount, cmd_umount },
 	{ "revoke", "MOUNTPOINT|" TARGET, "make what is open on it fail", 0, 1,
 	  NULL, cmd_revoke },
 	{ "snapshot create", TARGET "[@NAME]...",
 	  "keep the present state under a name", 0, ANY_NUMBER,
-	  snapshot_create_options, cmd_snapshot_create },
+	  options_snapshot_create, cmd_snapshot_create },
 	{ "snapshot list", TARGET, "list snapshots", 0, 1,
-	  snapshot_list_options, cmd_snapshot_list },
+	  options_snapshot_list, cmd_snapshot_list },
 	{ "snapshot show", SNAPSHOT "...", "all about a snapshot", 0,
 	  ANY_NUMBER, NULL, cmd_snapshot_show },
 	{ "snapshot rename", SNAPSHOT " NEWNAME", "give it another name", 1, 2,
 	  NULL, cmd_snapshot_rename },
 	{ "snapshot delete", SNAPSHOT "[,SNAPSHOT|FROM%TO]...",
-	  "move snapshots to the trash", 0, ANY_NUMBER, delete_options,
+	  "move snapshots to the trash", 0, ANY_NUMBER, options_delete,
 	  cmd_snapshot_delete },
 	{ "snapshot hold", "TAG " SNAPSHOT "...",
 	  "protect snapshots from deletion", 1, ANY_NUMBER, NULL,
@@ -205,14 +43,14 @@ static const struct command commands[] = {
 	{ "snapshot holds", TARGET "[@SNAPSHOT]", "list holds", 0, 1, NULL,
 	  cmd_snapshot_holds },
 	{ "snapshot prune", TARGET,
-	  "delete automatic snapshots that no rule keeps", 0, 1, prune_options,
+	  "delete automatic snapshots that no rule keeps", 0, 1, options_prune,
 	  cmd_snapshot_prune },
 	{ "rollback", SNAPSHOT, "continue a branch from a snapshot", 0, 1,
-	  rollback_options, cmd_rollback },
+	  options_rollback, cmd_rollback },
 	{ "undo", STORE " [OPERATION]",
-	  "revert the last operation, or the given one", 0, 2, undo_options,
+	  "revert the last operation, or the given one", 0, 2, options_undo,
 	  cmd_undo },
-	{ "log", STORE, "list operations, newest first", 0, 1, log_options,
+	{ "log", STORE, "list operations, newest first", 0, 1, options_log,
 	  cmd_log },
 	{ "clone", TARGET "[@SNAPSHOT] NEWBRANCH",
 	  "make a branch from a snapshot or a head", 1, 2, NULL, cmd_clone },
@@ -222,28 +60,28 @@ static const struct command commands[] = {
 	{ "branch rename", TARGET " NEWNAME", "give it another name", 1, 2,
 	  NULL, cmd_branch_rename },
 	{ "branch delete", "[STORE]:BRANCH...", "move branches to the trash", 0,
-	  ANY_NUMBER, delete_options, cmd_branch_delete },
+	  ANY_NUMBER, options_delete, cmd_branch_delete },
 	{ "branch resize", TARGET " [+|-]SIZE", "the same as resize", 1, 2,
-	  resize_options, cmd_resize },
+	  options_resize, cmd_resize },
 	{ "resize", TARGET " [+|-]SIZE", "change the size of a branch's image",
-	  1, 2, resize_options, cmd_resize },
+	  1, 2, options_resize, cmd_resize },
 	{ "layer list", TARGET, "list the directories below a tree", 0, 1, NULL,
 	  cmd_layer_list },
 	{ "layer add", TARGET " [NAME=]DIR", "let a branch see a directory", 1,
-	  2, layer_add_options, cmd_layer_add },
+	  2, options_layer_add, cmd_layer_add },
 	{ "layer remove", TARGET " NAME",
 	  "let a branch see a directory no more", 1, 2, NULL,
 	  cmd_layer_remove },
 	{ "status", STORE, "health; exit 3: look at it, 16: damaged", 0, 1,
 	  NULL, cmd_status },
 	{ "df", STORE, "what uses the space", 0, 1, NULL, cmd_df },
-	{ "tree", STORE, "draw snapshots and branches", 0, 1, tree_options,
+	{ "tree", STORE, "draw snapshots and branches", 0, 1, options_tree,
 	  cmd_tree },
 	{ "diff", "base|" TARGET "[@SNAPSHOT] [TARGET] [-- PATH...]",
 	  "paths or extents that differ between two states", 0, ANY_NUMBER,
-	  diff_options, cmd_diff },
+	  options_diff, cmd_diff },
 	{ "restore", SNAPSHOT " " TARGET " -- PATH...",
-	  "bring paths of a snapshot back", 0, ANY_NUMBER, restore_options,
+	  "bring paths of a snapshot back", 0, ANY_NUMBER, options_restore,
 	  cmd_restore },
 	{ "which", "PATH...|" TARGET "[@SNAPSHOT] -- PATH...",
 	  "the layer that serves a path, or the store's delta", 0, ANY_NUMBER,
@@ -254,14 +92,14 @@ static const struct command commands[] = {
 	{ "lsof", "MOUNTPOINT|" TARGET, "list what is open on mounts of trees",
 	  0, 1, NULL, cmd_lsof },
 	{ "export", TARGET "[@SNAPSHOT] FILE",
-	  "write a sparse image file, or a tree", 1, 2, export_options,
+	  "write a sparse image file, or a tree", 1, 2, options_export,
 	  cmd_export },
 	{ "gc", STORE, "empty the trash and free what nothing refers to", 0, 1,
-	  gc_options, cmd_gc },
+	  options_gc, cmd_gc },
 	{ "compact", STORE, "rewrite segments that are mostly dead", 0, 1,
-	  compact_options, cmd_compact },
+	  options_compact, cmd_compact },
 	{ "stats", STORE " [INTERVAL [COUNT]]",
-	  "counters since the store was opened", 0, 3, stats_options,
+	  "counters since the store was opened", 0, 3, options_stats,
 	  cmd_stats },
 	{ "config get", STORE " KEY", "print a setting", 1, 2, NULL,
 	  cmd_config_get },
@@ -272,7 +110,7 @@ static const struct command commands[] = {
 	{ "completion", "bash|zsh|fish", "print a completion script", 1, 1,
 	  NULL, cmd_completion },
 	{ "version", "", "print the version", 0, 0, NULL, cmd_version },
-	{ "help", "[COMMAND]", "describe a command", 0, 2, help_options,
+	{ "help", "[COMMAND]", "describe a command", 0, 2, options_help,
 	  cmd_help },
 };
 

@@ -37,9 +37,7 @@ cowd export -q -O dir "$STORE@s2" "$WORK/newer"
 cowd export -q -O tar --since s1 "$STORE@s2" "$WORK/layer.tar"
 tar -tf "$WORK/layer.tar" >"$WORK/names" 2>/dev/null
 python3 "$SUPPORT/apply_layer.py" "$WORK/layer.tar" "$WORK/older"
-listing() { tree_listing "$1" | sed 's/\(T\?[0-9]*\.[0-9]\{6\}\)[0-9]*/\1/'; }
-diff <(listing "$WORK/older") <(listing "$WORK/newer") ||
-	fail "not what the newer one is"
+same_trees "$WORK/older" "$WORK/newer"
 grep -q 'sub/hole' "$WORK/names" && fail "what is the same is in the layer"
 grep -qx './.wh.many' "$WORK/names" || fail "$(cat "$WORK/names")"
 

@@ -15,6 +15,19 @@ def remove(path):
         os.unlink(path)
 
 
+
+
+def time_ns(member):
+    """Exactly: a float has no room for nanoseconds."""
+    text = member.pax_headers.get("mtime", str(int(member.mtime)))
+    seconds, _, rest = text.partition(".")
+    return int(seconds) * 10**9 + int(rest.ljust(9, "0")[:9])
+
+
+def set_time(path, ns):
+    os.utime(path, ns=(ns, ns), follow_symlinks=False)
+
+
 directories = []
 with tarfile.open(layer, errorlevel=1) as tar:
     for member in tar:
@@ -32,6 +45,10 @@ with tarfile.open(layer, errorlevel=1) as tar:
         if not (member.isdir() and os.path.isdir(place)
                 and not os.path.islink(place)):
             remove(place)
+        if member.islnk():
+            os.link(os.path.join(root, member.linkname), place,
+                    follow_symlinks=False)
+            continue
         for key in [k for k in member.pax_headers if not k.isascii()]:
             del member.pax_headers[key]
         tar.extract(member, root, numeric_owner=True, set_attrs=True)
@@ -40,11 +57,9 @@ with tarfile.open(layer, errorlevel=1) as tar:
                 os.setxattr(place, key[len("SCHILY.xattr."):],
                             value.encode("utf-8", "surrogateescape"),
                             follow_symlinks=False)
-        if member.issym():
-            os.utime(place, (member.mtime, member.mtime),
-                     follow_symlinks=False)
+        set_time(place, time_ns(member))
         if member.isdir():
-            directories.append((place, member.mtime))
+            directories.append((place, time_ns(member)))
 for place, mtime in reversed(directories):
     if os.path.isdir(place):
-        os.utime(place, (mtime, mtime))
+        set_time(place, mtime)
