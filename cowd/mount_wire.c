@@ -22,8 +22,8 @@
 #include "read_turn.h"
 #include "wire_statx.h"
 
-/* FUSE_TMPFILE and what came with it are newer than some headers. */
-enum { OPCODE_TMPFILE = 51, MUCH_BYTES = 32 << 10 };
+/* FUSE_TMPFILE, and others, are newer than some headers. */
+enum { OPCODE_TMPFILE = 51, NOTIFY_INC_EPOCH = 8, MUCH_BYTES = 32 << 10 };
 
 static _Thread_local bool kills;
 /* Of an INIT that the thread has read and not answered, else 0. */
@@ -188,6 +188,18 @@ static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 void wire_tell_birth(int64_t birth_ns)
 {
 	statx_birth_ns = birth_ns;
+}
+
+int wire_forget_names(struct mount *mount)
+{
+	const struct fuse_out_header header = {
+		.len = sizeof(header),
+		.error = NOTIFY_INC_EPOCH,
+	};
+
+	if (write(fuse_session_fd(mount->session), &header, sizeof(header)) < 0)
+		return -errno;
+	return 0;
 }
 
 bool wire_kills(void)

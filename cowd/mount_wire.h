@@ -23,3 +23,6 @@ NODISCARD int wire_attach(struct mount *mount);
 bool wire_kills(void);
 /* When was the object made whose attributes are answered next? */
 void wire_tell_birth(int64_t birth_ns);
+/* The kernel asks for every name anew, at once and however many it knows.
+ * -EINVAL: it can't do that (before Linux 6.16). */
+NODISCARD int wire_forget_names(struct mount *mount);

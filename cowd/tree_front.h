@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "mount_impl.h"
 #include "tree.h"
@@ -38,6 +39,7 @@ struct front_slot {
 	uint64_t root_inode;  /* of a head: what is shown as the root */
 	struct tree *tree;    /* NULL: revoked */
 	uint64_t node_count;
+	struct front_node *nodes;
 	struct front_slot *next;
 };
 
@@ -62,6 +64,7 @@ struct front_node {
 	bool half_read;		       /* nobody has come to the end ... */
 	int64_t half_read_ns;	       /* ... of what it held then */
 	UT_hash_handle hh;
+	struct front_node *prev, *next; /* in slot->nodes */
 };
 
 /* Of a mount. All is guarded by mount->lock; a slot's tree also by the gate:
@@ -72,7 +75,7 @@ struct front {
 	struct mutex opening[FRONT_STRIPES];
 	struct front_slot *slots;
 	struct front_slot *head;
-	struct front_node *nodes;
+	struct front_node *nodes; /* of all slots, by id */
 	struct front_node *listed[FRONT_LISTINGS_MAX];
 	unsigned next_listed;
 	uint16_t next_slot;
@@ -80,6 +83,7 @@ struct front {
 	/* While the head is moved. */
 	struct view *next_view;
 	struct tree_listing *old_names;
+	bool forgets_names;	      /* the kernel: all it knows, at once */
 	struct front_handle *handles; /* that are open, newest first */
 	uint64_t next_handle;
 	struct virtual_node *virtual_nodes;

@@ -13,21 +13,33 @@
 #include <unistd.h>
 
 #include "logging.h"
+#include "mount_wire.h"
 #include "tree_front.h"
 
-/* Ids of what is open, of malloc, to be told of without a lock. */
+static size_t count_handles(const struct front *front)
+{
+	const struct front_handle *handle;
+	size_t count = 0;
+
+	for (handle = front->handles; handle; handle = handle->next)
+		count++;
+	return count;
+}
+
+/* Ids of what is open, of malloc, to be told of without a lock. Some may come
+ * several times. */
 static fuse_ino_t *open_ids(struct mount *mount, bool only_writers,
 			    size_t *out_count)
 {
-	struct front_node *node, *next;
+	const struct front_handle *handle;
 	size_t count = 0;
 	fuse_ino_t *ids;
 
 	mutex_lock(&mount->lock);
-	ids = calloc(HASH_COUNT(mount->tree->nodes) + 1, sizeof(*ids));
-	HASH_ITER(hh, mount->tree->nodes, node, next)
-	if (ids && (only_writers ? node->writers : node->opens) > 0)
-		ids[count++] = node->id;
+	ids = calloc(count_handles(mount->tree) + 1, sizeof(*ids));
+	for (handle = mount->tree->handles; handle; handle = handle->next)
+		if (ids && (handle->writable || !only_writers))
+			ids[count++] = handle->node->id;
 	mutex_unlock(&mount->lock);
 	*out_count = ids ? count : 0;
 	return ids;
@@ -128,7 +140,8 @@ int front_flush(struct mount *mount)
 	return 0;
 }
 
-/* Names of the root, before and after: all that the kernel may know wrong. */
+/* Names of the root, before and after: all that the kernel may know wrong. For
+ * kernels that can't forget all names at once. */
 static struct tree_listing *names_of_root(struct mount *mount)
 {
 	struct tree *tree = mount->tree->head->tree;
@@ -148,10 +161,12 @@ void front_begin_move(struct mount *mount, bool revoke)
 	struct front *front = mount->tree;
 
 	(void)revoke; /* readers, too: their files may be gone */
+	front->forgets_names = wire_forget_names(mount) == 0;
 	if (front_open_view(mount, &front->next_view) < 0)
 		front->next_view = NULL;
 	pthread_rwlock_wrlock(&mount->gate); /* I1 */
-	front->old_names = names_of_root(mount);
+	if (!front->forgets_names)
+		front->old_names = names_of_root(mount);
 	front_revoke_head(mount);
 }
 
@@ -170,7 +185,7 @@ static void forget_names(struct mount *mount, struct tree_listing *listing)
 void front_end_move(struct mount *mount)
 {
 	struct front *front = mount->tree;
-	struct tree_listing *old_names, *new_names;
+	struct tree_listing *old_names, *new_names = NULL;
 	int rc = -ESTALE;
 
 	if (front->next_view)
@@ -178,7 +193,8 @@ void front_end_move(struct mount *mount)
 	front->next_view = NULL;
 	old_names = front->old_names;
 	front->old_names = NULL;
-	new_names = names_of_root(mount);
+	if (!front->forgets_names)
+		new_names = names_of_root(mount);
 	pthread_rwlock_unlock(&mount->gate);
 	if (rc < 0)
 		(void)!log_errno(rc, "%s: the tree can't be shown any more",
@@ -187,6 +203,8 @@ void front_end_move(struct mount *mount)
 	(void)!front_write_back(mount);
 	drop_pages_of_open(mount);
 	fuse_lowlevel_notify_inval_inode(mount->session, FUSE_ROOT_ID, 0, 0);
+	if (front->forgets_names)
+		(void)!wire_forget_names(mount); /* that were learnt since */
 	forget_names(mount, old_names);
 	forget_names(mount, new_names);
 }

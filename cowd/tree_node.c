@@ -57,6 +57,7 @@ bool front_detach(struct mount *mount, struct front_node *node)
 	if (node->users > 0 || node->lookups > 0 || node->opens > 0)
 		return false;
 	HASH_DEL(mount->tree->nodes, node);
+	DL_DELETE(node->slot->nodes, node);
 	return true;
 }
 
@@ -124,6 +125,7 @@ int front_know(struct mount *mount, struct front_slot *slot,
 		fresh->node = tree_node;
 		slot->node_count++;
 		HASH_ADD(hh, mount->tree->nodes, id, sizeof(fresh->id), fresh);
+		DL_PREPEND(slot->nodes, fresh);
 		node = fresh;
 		fresh = NULL;
 	}

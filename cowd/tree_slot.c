@@ -189,6 +189,7 @@ int front_open(struct mount *mount, struct failure *failure)
 	if (front->head) {
 		front->head->node_count++;
 		HASH_ADD(hh, front->nodes, id, sizeof(root->id), root);
+		DL_PREPEND(front->head->nodes, root);
 	}
 	mutex_unlock(&mount->lock);
 	if (front->head) {
@@ -254,12 +255,11 @@ void front_close(struct mount *mount)
 void front_revoke_head(struct mount *mount)
 {
 	struct front *front = mount->tree;
-	struct front_node *node, *next_node;
 	struct front_slot *old = front->head;
+	struct front_node *node;
 
-	HASH_ITER(hh, front->nodes, node, next_node)
-	if (node->slot == old)
-		revoke_node(mount, node);
+	DL_FOREACH(old->nodes, node)
+	revoke_node(mount, node);
 	mutex_lock(&mount->lock);
 	mount->writers = mount->readers = 0;
 	mutex_unlock(&mount->lock);
@@ -290,7 +290,9 @@ int front_renew_head(struct mount *mount, struct view *view)
 		front->head = slot;
 		slot->node_count++;
 		slot->root_inode = tree_node_inode(node);
+		DL_DELETE(old->nodes, root);
 		root->slot = slot;
+		DL_PREPEND(slot->nodes, root);
 		root->node = node;
 	}
 	mutex_unlock(&mount->lock);
