@@ -133,7 +133,8 @@ static int layer_add(struct call *call)
 		rc = check_not_mounted(call, spec);
 	if (rc == 0)
 		rc = store_layer_add(call->store, branch.name, spec, &place,
-				     call->dry_run, info, call->failure);
+				     call->dry_run, &call->actor, info,
+				     call->failure);
 	return rc < 0 ? rc : put_change(call, branch.name, info);
 }
 
@@ -146,7 +147,7 @@ static int layer_remove(struct call *call)
 	if (rc == 0)
 		rc = store_layer_remove(call->store, branch.name,
 					call_text(call, "layer"), call->dry_run,
-					info, call->failure);
+					&call->actor, info, call->failure);
 	return rc < 0 ? rc : put_change(call, branch.name, info);
 }
 

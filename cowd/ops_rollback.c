@@ -225,6 +225,10 @@ static const char *kind_name(enum operation_kind kind)
 		return "purge";
 	case OPERATION_RESTORE:
 		return "restore";
+	case OPERATION_LAYER_ADD:
+		return "layer_add";
+	case OPERATION_LAYER_REMOVE:
+		return "layer_remove";
 	}
 	abort();
 }

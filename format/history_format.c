@@ -86,6 +86,8 @@ static bool history_valid(const struct history_record *h)
 	case HISTORY_OP_CLONE:
 		return h->from_line != 0 && h->line > h->from_line &&
 		       h->gen > h->from_gen;
+	case HISTORY_OP_LAYERS:
+		return h->state <= LAYERS_STATE_REMOVED;
 	case HISTORY_OP_RESIZE:
 		return h->size_bytes <= INT64_MAX;
 	case HISTORY_OP_SNAPSHOT_RENAME:
@@ -114,7 +116,7 @@ int history_record_decode(const struct record *record,
 	if (record->payload_bytes < sizeof(disk) + name + old_name + note)
 		return -EUCLEAN; /* F-21 */
 	if (le16_get(disk.op) < HISTORY_OP_SNAPSHOT ||
-	    le16_get(disk.op) > HISTORY_OP_RESIZE)
+	    le16_get(disk.op) > HISTORY_OP_LAYERS)
 		return -EUCLEAN; /* F-21 */
 	h->op = (enum history_op)le16_get(disk.op);
 	h->uid = le32_get(disk.uid);

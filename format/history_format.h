@@ -20,7 +20,10 @@ enum history_op {
 	HISTORY_OP_BRANCH_STATE,
 	HISTORY_OP_BRANCH_RENAME,
 	HISTORY_OP_RESIZE, /* only for the operation log */
+	HISTORY_OP_LAYERS, /* only for it, too: the STACK item does it */
 };
+
+enum layers_state { LAYERS_STATE_ADDED, LAYERS_STATE_REMOVED };
 
 enum { HISTORY_STRING_BYTES_MAX = 1024 };
 
@@ -37,8 +40,9 @@ struct history_record {
 	uint32_t from_gen;
 	uint32_t gen;		/* the head's new generation */
 	uint32_t kept_snapshot; /* ROLLBACK: 0 or the id that keeps the head */
-	uint32_t state;		/* new state, or the kind of a new snapshot */
-	uint64_t size_bytes;	/* RESIZE */
+	/* New state, kind of a new snapshot, or enum layers_state. */
+	uint32_t state;
+	uint64_t size_bytes; /* RESIZE */
 	char name[256];
 	char old_name[256];
 	char note[HISTORY_STRING_BYTES_MAX + 1];

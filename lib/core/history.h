@@ -84,6 +84,8 @@ enum operation_kind {
 	OPERATION_RESIZE,
 	OPERATION_PURGE, /* trash emptied; can't be undone */
 	OPERATION_RESTORE,
+	OPERATION_LAYER_ADD,
+	OPERATION_LAYER_REMOVE,
 };
 
 struct operation_info {

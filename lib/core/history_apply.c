@@ -336,6 +336,8 @@ static int apply_by_op(struct store *store, const struct history_record *h)
 		return apply_branch_state(store, h);
 	case HISTORY_OP_RESIZE:
 		return 0; /* the RESIZE record does it */
+	case HISTORY_OP_LAYERS:
+		return 0; /* the STACK item does it */
 	}
 	return -EUCLEAN;
 }

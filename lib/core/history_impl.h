@@ -51,6 +51,11 @@ NODISCARD int history_rollback_undoing(struct store *store, const char *branch,
 				       const struct actor *actor,
 				       struct rollback_result *out_result,
 				       struct failure *failure);
+/* layer_change.c: takes a change of a stack back. */
+NODISCARD int store_layers_undo(struct store *store, const char *branch,
+				const struct history_record *record,
+				uint64_t undoes, const struct actor *actor,
+				struct failure *failure);
 /* history_work.c: what a crash has left, when the store is opened. */
 void history_drop_left_work(struct store *store);
 static inline bool branch_is_work(const struct branch_row *row)

@@ -384,6 +384,9 @@ enum operation_kind history_operation_kind(const struct history_record *h)
 		return OPERATION_BRANCH_RENAME;
 	case HISTORY_OP_RESIZE:
 		return OPERATION_RESIZE;
+	case HISTORY_OP_LAYERS:
+		return h->state == LAYERS_STATE_ADDED ? OPERATION_LAYER_ADD :
+							OPERATION_LAYER_REMOVE;
 	}
 	abort();
 }
@@ -403,6 +406,8 @@ static const char *const operation_words[] = {
 	[OPERATION_RESIZE] = "resize",
 	[OPERATION_PURGE] = "purge",
 	[OPERATION_RESTORE] = "restore",
+	[OPERATION_LAYER_ADD] = "layer add",
+	[OPERATION_LAYER_REMOVE] = "layer remove",
 };
 
 static void describe(const struct graph *graph, const struct history_record *h,
@@ -434,6 +439,9 @@ static void describe(const struct graph *graph, const struct history_record *h,
 	else if (kind == OPERATION_CLONE)
 		snprintf(text, text_bytes, "%s %s%s to %s", word,
 			 h->snapshot ? "@" : "", h->old_name, h->name);
+	else if (kind == OPERATION_LAYER_ADD || kind == OPERATION_LAYER_REMOVE)
+		snprintf(text, text_bytes, "%s %s %s", word, branch_name,
+			 h->name);
 	else if (kind == OPERATION_RESIZE)
 		snprintf(text, text_bytes, "%s %s from %s to %" PRIu64 " bytes",
 			 word, h->name, h->note, h->size_bytes);

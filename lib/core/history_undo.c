@@ -180,6 +180,10 @@ static int revert(struct store *store, const struct undo *undo,
 			store, h->branch, h->old_name, id, actor, failure);
 	case OPERATION_RESIZE:
 		return undo_resize(store, undo, actor, result, failure);
+	case OPERATION_LAYER_ADD:
+	case OPERATION_LAYER_REMOVE:
+		return store_layers_undo(store, result->branch, h, id, actor,
+					 failure);
 	case OPERATION_PURGE:
 		break;
 	}
@@ -205,6 +209,8 @@ int history_undo(struct store *store, uint64_t operation_id, bool dry_run,
 	out_result->undone = undo->info;
 	if (undo->info.kind == OPERATION_ROLLBACK ||
 	    undo->info.kind == OPERATION_RESTORE ||
+	    undo->info.kind == OPERATION_LAYER_ADD ||
+	    undo->info.kind == OPERATION_LAYER_REMOVE ||
 	    undo->info.kind == OPERATION_RESIZE) {
 		if (undo_branch_name(store, undo->record.branch,
 				     out_result->branch,

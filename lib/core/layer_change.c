@@ -11,9 +11,13 @@
  * nobody sees.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "history.h"
+#include "history_impl.h"
 #include "items.h"
 #include "layer_names.h"
 #include "new_layer.h"
@@ -121,6 +125,8 @@ struct stack_change {
 	struct store *store;
 	const char *branch;
 	bool dry_run;
+	const struct actor *actor;
+	uint64_t undoes; /* an operation, or 0 */
 	struct base_row row;
 	size_t nr; /* its place in layer_rows; their count: not there yet */
 	struct stack_item before, stack;
@@ -134,6 +140,21 @@ static uint32_t find(const struct stack_item *stack, uint32_t layer)
 	for (i = 0; i < stack->count && stack->layers[i] != layer; i++)
 		;
 	return i;
+}
+
+static void insert(struct stack_item *stack, uint32_t at, uint32_t layer)
+{
+	memmove(&stack->layers[at + 1], &stack->layers[at],
+		(stack->count - at) * sizeof(stack->layers[0]));
+	stack->layers[at] = layer;
+	stack->count++;
+}
+
+static void drop(struct stack_item *stack, uint32_t at)
+{
+	stack->count--;
+	memmove(&stack->layers[at], &stack->layers[at + 1],
+		(stack->count - at) * sizeof(stack->layers[0]));
 }
 
 static bool same_stack(const struct stack_item *a, const struct stack_item *b)
@@ -233,11 +254,49 @@ static int write_stack(const struct stack_change *change,
 			0;
 }
 
+/* The operation log's entry; the item is what changes the stack. */
+static int log_change(const struct stack_change *change,
+		      struct failure *failure)
+{
+	struct store *store = change->store;
+	bool removed = change->stack.count < change->before.count;
+	const struct stack_item *with = removed ? &change->before :
+						  &change->stack;
+	struct history_record record;
+	struct branch *branch;
+	uint64_t lsn = 0;
+	int rc;
+
+	mutex_lock(&store->order_lock);
+	rc = history_branch_locked(store, change->branch, &branch, failure);
+	if (rc == 0) {
+		history_begin_record(store, &record, HISTORY_OP_LAYERS,
+				     change->actor);
+		record.branch = branch->row.id;
+		record.state = removed ? LAYERS_STATE_REMOVED :
+					 LAYERS_STATE_ADDED;
+		record.undoes = change->undoes;
+		strcpy_bounded(record.name, change->row.name,
+			       sizeof(record.name));
+		strcpy_bounded(record.old_name, change->branch,
+			       sizeof(record.old_name));
+		snprintf(record.note, sizeof(record.note),
+			 "%" PRIu32 " %" PRIu32, change->row.layer,
+			 find(with, change->row.layer) + 1);
+		rc = history_log_locked(store, &record, &lsn);
+	}
+	mutex_unlock(&store->order_lock);
+	return history_finish(store, rc, lsn, change->branch,
+			      "change the layers of", failure);
+}
+
 static int finish(const struct stack_change *change,
 		  struct layer_info *out_info, struct failure *failure)
 {
 	int rc = write_stack(change, failure);
 
+	if (rc == 0 && !change->dry_run)
+		rc = log_change(change, failure);
 	if (rc < 0)
 		return rc;
 	layer_health_check(change->store);
@@ -248,7 +307,8 @@ static int finish(const struct stack_change *change,
 }
 
 static int begin(struct store *store, const char *branch, bool dry_run,
-		 struct stack_change **out_change, struct failure *failure)
+		 const struct actor *actor, struct stack_change **out_change,
+		 struct failure *failure)
 {
 	AUTO_FREE struct stack_change *change = calloc(1, sizeof(*change));
 	int rc = need_tree(store, failure);
@@ -263,6 +323,7 @@ static int begin(struct store *store, const char *branch, bool dry_run,
 	change->store = store;
 	change->branch = branch;
 	change->dry_run = dry_run;
+	change->actor = actor;
 	change->stack = change->before;
 	*out_change = TAKE_PTR(change);
 	return 0;
@@ -361,19 +422,17 @@ static int place_row(struct stack_change *change, const char *spec,
 					   place->below,
 					   "is no layer of this branch");
 	}
-	memmove(&stack->layers[at + 1], &stack->layers[at],
-		(stack->count - at) * sizeof(stack->layers[0]));
-	stack->layers[at] = change->row.layer;
-	stack->count++;
+	insert(stack, at, change->row.layer);
 	return 0;
 }
 
 int store_layer_add(struct store *store, const char *branch, const char *spec,
 		    const struct layer_place *place, bool dry_run,
-		    struct layer_info *out_info, struct failure *failure)
+		    const struct actor *actor, struct layer_info *out_info,
+		    struct failure *failure)
 {
 	AUTO_FREE struct stack_change *change = NULL;
-	int rc = begin(store, branch, dry_run, &change, failure);
+	int rc = begin(store, branch, dry_run, actor, &change, failure);
 
 	if (rc < 0)
 		return rc;
@@ -390,12 +449,13 @@ int store_layer_add(struct store *store, const char *branch, const char *spec,
 
 int store_layer_remove(struct store *store, const char *branch,
 		       const char *name, bool dry_run,
-		       struct layer_info *out_info, struct failure *failure)
+		       const struct actor *actor, struct layer_info *out_info,
+		       struct failure *failure)
 {
 	AUTO_FREE struct stack_change *change = NULL;
 	struct stack_item *stack;
 	uint32_t at;
-	int rc = begin(store, branch, dry_run, &change, failure);
+	int rc = begin(store, branch, dry_run, actor, &change, failure);
 
 	if (rc == 0)
 		rc = find_row(store, name, &change->nr, failure);
@@ -413,8 +473,75 @@ int store_layer_remove(struct store *store, const char *branch,
 		failure_hint(failure, "add another one first");
 		return -EINVAL;
 	}
-	stack->count--;
-	memmove(&stack->layers[at], &stack->layers[at + 1],
-		(stack->count - at) * sizeof(stack->layers[0]));
+	drop(stack, at);
 	return finish(change, out_info, failure);
+}
+
+/* The layer whose id a record's note begins with. */
+static const struct base_row *noted_row(struct store *store, const char *note,
+					uint32_t *out_place)
+{
+	size_t i, count = atomic_load(&store->layer_count);
+	char *rest;
+	unsigned long id = strtoul(note, &rest, 10);
+
+	*out_place = (uint32_t)strtoul(rest, NULL, 10);
+	for (i = 0; i < count; i++)
+		if (store->layer_rows[i].layer == id)
+			return &store->layer_rows[i];
+	return NULL;
+}
+
+static int undo_stack(struct stack_change *change,
+		      const struct history_record *record,
+		      struct failure *failure)
+{
+	struct store *store = change->store;
+	struct stack_item *stack = &change->stack;
+	bool removed = record->state == LAYERS_STATE_REMOVED;
+	uint32_t place, at;
+	const struct base_row *row = noted_row(store, record->note, &place);
+
+	if (!row)
+		return failure_errno(failure, -EUCLEAN, store->path,
+				     "the layer is not in the index");
+	change->row = *row;
+	change->nr = (size_t)(row - store->layer_rows);
+	at = find(stack, row->layer);
+	if (removed == (at < stack->count) ||
+	    (removed && stack->count == LAYERS_MAX) ||
+	    (!removed && stack->count == 1)) {
+		failure_set(failure, FAILURE_UNSUPPORTED, row->name,
+			    "the layers were changed since: it can't be %s",
+			    removed ? "put back" : "taken out");
+		failure_hint(failure, "cowd layer list %s:%s", store->path,
+			     change->branch);
+		return -EOPNOTSUPP;
+	}
+	if (removed)
+		insert(stack,
+		       place == 0		? 0 :
+		       place > stack->count + 1 ? stack->count :
+						  place - 1,
+		       row->layer);
+	else
+		drop(stack, at);
+	return 0;
+}
+
+int store_layers_undo(struct store *store, const char *branch,
+		      const struct history_record *record, uint64_t undoes,
+		      const struct actor *actor, struct failure *failure)
+{
+	AUTO_FREE struct layer_info *info = calloc(1, sizeof(*info));
+	AUTO_FREE struct stack_change *change = NULL;
+	int rc = info ? begin(store, branch, false, actor, &change, failure) :
+			-ENOMEM;
+
+	if (rc == 0)
+		rc = undo_stack(change, record, failure);
+	if (rc < 0)
+		return rc;
+	change->undoes = undoes;
+	return finish(change, info, failure);
 }

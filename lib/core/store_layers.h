@@ -9,6 +9,7 @@
 #include "layers.h"
 #include "store.h"
 
+struct actor;
 struct view;
 
 /* Is it a store over directories (or an image)? Never changes. */
@@ -80,17 +81,20 @@ struct layer_place {
  * they saw. Refused while the branch is open. What the head itself has
  * changed, and files that it has changed in part, stay.
  *
+ * actor: who does it, for the operation log; undo takes it back.
  * add: a directory, as for store_create. One that the store knows already is
  * that layer again; a new one gets an id that none ever had. *out_info: how it
  * is now, or would be.
  */
 NODISCARD int store_layer_add(struct store *store, const char *branch,
 			      const char *spec, const struct layer_place *place,
-			      bool dry_run, struct layer_info *out_info,
+			      bool dry_run, const struct actor *actor,
+			      struct layer_info *out_info,
 			      struct failure *failure);
 /* The store still knows the layer; a snapshot, or a file that was changed in
  * part, may need it. */
 NODISCARD int store_layer_remove(struct store *store, const char *branch,
 				 const char *name, bool dry_run,
+				 const struct actor *actor,
 				 struct layer_info *out_info,
 				 struct failure *failure);

@@ -41,6 +41,17 @@ shows "a:1 c:2 b:3 floor:4" $s
 cowd undo -q $s
 shows "a:1 b:2 c:unused floor:-" $s
 
+say "in the log, and undone"
+cowd layer add -q $s c
+cowd log $s | grep -q "layer add main c" || fail "$(cowd log $s)"
+cowd undo $s | grep -q "layer add main c" || fail "undo"
+shows "a:1 b:2 c:unused floor:-" $s
+cowd layer remove -q $s b
+cowd undo -n $s | grep -q "layer remove main b" || fail "undo -n"
+shows "a:1 b:- c:unused floor:-" $s
+cowd undo -q $s
+shows "a:1 b:2 c:unused floor:-" $s
+
 say "an id is of one directory for ever"
 mkdir e
 cowd layer add -q $s e

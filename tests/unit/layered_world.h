@@ -113,13 +113,14 @@ static inline int layer_add(struct store_world *world, const char *name,
 	struct layer_info info;
 
 	return store_layer_add(world->store, "main", world_place(world, name),
-			       &place, false, &info, &world->failure);
+			       &place, false, &world_actor, &info,
+			       &world->failure);
 }
 
 static inline int layer_remove(struct store_world *world, const char *name)
 {
 	struct layer_info info;
 
-	return store_layer_remove(world->store, "main", name, false, &info,
-				  &world->failure);
+	return store_layer_remove(world->store, "main", name, false,
+				  &world_actor, &info, &world->failure);
 }

@@ -93,6 +93,7 @@ static void test_every_operation_has_its_number(void **state)
 		HISTORY_OP_RELEASE,	    HISTORY_OP_ROLLBACK,
 		HISTORY_OP_CLONE,	    HISTORY_OP_BRANCH_STATE,
 		HISTORY_OP_BRANCH_RENAME,   HISTORY_OP_RESIZE,
+		HISTORY_OP_LAYERS,
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	struct history_record in = example, out;
@@ -142,7 +143,7 @@ static void test_a_record_cut_short_is_refused(void **state)
 /* F-21 */
 static void test_an_unknown_operation_is_refused(void **state)
 {
-	static const unsigned ops[] = { 0, HISTORY_OP_RESIZE + 1, 0xffff };
+	static const unsigned ops[] = { 0, HISTORY_OP_LAYERS + 1, 0xffff };
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	struct history_record out;
 	size_t i;

@@ -103,17 +103,71 @@ static void test_a_dry_run_checks_and_changes_nothing(void **state)
 
 	assert_ok(world, store_layer_add(world->store, "main",
 					 world_place(world, "new"), &top, true,
-					 &info, &world->failure));
+					 &world_actor, &info, &world->failure));
 	assert_int_equal(info.position, 1);
 	assert_int_equal(info.id, 3);
-	assert_ok(world, store_layer_remove(world->store, "main", "low", true,
-					    &info, &world->failure));
+	assert_ok(world,
+		  store_layer_remove(world->store, "main", "low", true,
+				     &world_actor, &info, &world->failure));
 	assert_layers(world, "main", "tl");
 	assert_failure(world,
 		       store_layer_add(world->store, "main",
 				       world_place(world, "nowhere"), &top,
-				       true, &info, &world->failure),
+				       true, &world_actor, &info,
+				       &world->failure),
 		       FAILURE_FAILED);
+}
+
+static void undo(struct store_world *world, enum operation_kind kind)
+{
+	struct undo_result result;
+
+	assert_ok(world, history_undo(world->store, 0, false, &world_actor,
+				      &result, &world->failure));
+	assert_int_equal(result.undone.kind, kind);
+	assert_string_equal(result.branch, "main");
+}
+
+static void test_changes_are_in_the_log_and_can_be_undone(void **state)
+{
+	struct store_world *world = *state;
+	struct operation_info *list;
+	struct undo_result result;
+	size_t count;
+
+	assert_int_equal(layer_add(world, "new", "top", false), 0);
+	assert_int_equal(layer_remove(world, "top"), 0);
+	assert_layers(world, "main", "nl");
+	assert_int_equal(history_operations(world->store, 9, &list, &count), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[0].text, "layer remove main top");
+	assert_string_equal(list[1].text, "layer add main new");
+	assert_int_equal(list[0].uid, 7);
+	free(list);
+	layered_crash(world);
+	undo(world, OPERATION_LAYER_REMOVE);
+	assert_layers(world, "main", "tnl");
+	undo(world, OPERATION_LAYER_ADD);
+	assert_layers(world, "main", "tl");
+	assert_ok(world, history_undo(world->store, 4, false, &world_actor,
+				      &result, &world->failure));
+	assert_layers(world, "main", "tnl");
+	layered_reopen(world);
+	assert_layers(world, "main", "tnl");
+}
+
+static void test_what_changed_since_is_not_undone(void **state)
+{
+	struct store_world *world = *state;
+	struct undo_result result;
+
+	assert_int_equal(layer_remove(world, "low"), 0); /* op-1 */
+	assert_int_equal(layer_add(world, "low", NULL, false), 0);
+	assert_failure(world,
+		       history_undo(world->store, 1, false, &world_actor,
+				    &result, &world->failure),
+		       FAILURE_UNSUPPORTED);
+	assert_layers(world, "main", "lt");
 }
 
 static void test_what_makes_no_sense_is_refused(void **state)
@@ -181,6 +235,8 @@ int main(void)
 		LAYERED_TEST(test_snapshots_and_clones_keep_their_own),
 		LAYERED_TEST(test_an_id_is_of_one_directory_for_ever),
 		LAYERED_TEST(test_a_dry_run_checks_and_changes_nothing),
+		LAYERED_TEST(test_changes_are_in_the_log_and_can_be_undone),
+		LAYERED_TEST(test_what_changed_since_is_not_undone),
 		LAYERED_TEST(test_what_makes_no_sense_is_refused),
 		LAYERED_TEST(test_a_branch_that_is_open_is_left_alone),
 		WORLD_TEST(test_an_image_has_no_layers),

@@ -3,6 +3,8 @@
 
 #include "store_layers.h"
 
+static const struct actor actor = { .uid = 7 };
+
 enum change { REMOVE, ADD_BELOW, ADD_ABOVE };
 
 static void change(struct tree_world *world, const char *name, enum change what)
@@ -14,9 +16,10 @@ static void change(struct tree_world *world, const char *name, enum change what)
 	assert_ok(world,
 		  what != REMOVE ?
 			  store_layer_add(world->store, "main", name, &place,
-					  false, &info, &world->failure) :
+					  false, &actor, &info,
+					  &world->failure) :
 			  store_layer_remove(world->store, "main", name, false,
-					     &info, &world->failure));
+					     &actor, &info, &world->failure));
 	assert_int_equal(store_close(world->store), 0);
 	world_open(world);
 }
@@ -257,8 +260,9 @@ static void test_a_directory_below_a_file_is_cut_off(void **state)
 	world_put(world, "d", "low", "L");
 	make_layer(world, other, names);
 	tree_close(world->tree);
-	assert_ok(world, store_layer_add(world->store, "main", other, &place,
-					 false, &info, &world->failure));
+	assert_ok(world,
+		  store_layer_add(world->store, "main", other, &place, false,
+				  &actor, &info, &world->failure));
 	assert_int_equal(store_close(world->store), 0);
 	world_open(world);
 	world_expect(world, "d/low", "Low");
@@ -280,9 +284,9 @@ static void test_a_missing_layer_can_go(void **state)
 	{
 		struct layer_info info;
 
-		assert_ok(world,
-			  store_layer_remove(world->store, "main", world->base,
-					     false, &info, &world->failure));
+		assert_ok(world, store_layer_remove(world->store, "main",
+						    world->base, false, &actor,
+						    &info, &world->failure));
 	}
 	assert_int_equal(store_close(world->store), 0);
 	world_open(world);
