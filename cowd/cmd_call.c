@@ -118,6 +118,30 @@ char *cli_absolute(const char *path)
 	return all;
 }
 
+int daemon_call(struct cli *cli, const char *store, const char *method,
+		json_t *params, json_t **out_result)
+{
+	int fd, rc = control_connect(store, &fd);
+
+	if (rc == -ECONNREFUSED || rc == -ENOTDIR)
+		rc = -ENOENT;
+	if (rc == 0 && params) {
+		rc = control_call(fd, method, params, NULL, NULL, out_result,
+				  &cli->failure);
+		close(fd);
+		if (rc == -ENOENT && cli->failure.code != FAILURE_NONE)
+			rc = -EIO; /* the daemon's answer, not its absence */
+	} else if (rc == 0) {
+		close(fd);
+		rc = failure_set(&cli->failure, FAILURE_USAGE, NULL,
+				 "a name or a text is no valid UTF-8");
+	} else if (rc != -ENOENT) {
+		cli_cant_reach(cli, store, rc);
+	}
+	json_decref(params);
+	return rc;
+}
+
 static int call_once(struct cli *cli, const struct target *target,
 		     const char *method, json_t *params, bool *out_opened,
 		     json_t **out_result)

@@ -19,6 +19,7 @@
 #include "human.h"
 #include "json_out.h"
 #include "logging.h"
+#include "mountinfo.h"
 #include "scratch.h"
 
 const struct option_spec cmd_diverge_options[] = {

@@ -21,6 +21,7 @@
 #include "daemon.h"
 #include "human.h"
 #include "json_out.h"
+#include "mountinfo.h"
 #include "volatile_store.h"
 
 #define START_WAIT_NS INT64_C(5000000000)
@@ -30,54 +31,6 @@ static void nap(void)
 	struct timespec time = { 0, 10000000 };
 
 	nanosleep(&time, NULL);
-}
-
-int daemon_call(struct cli *cli, const char *store, const char *method,
-		json_t *params, json_t **out_result)
-{
-	int fd, rc = control_connect(store, &fd);
-
-	if (rc == -ECONNREFUSED || rc == -ENOTDIR)
-		rc = -ENOENT;
-	if (rc == 0 && params) {
-		rc = control_call(fd, method, params, NULL, NULL, out_result,
-				  &cli->failure);
-		close(fd);
-		if (rc == -ENOENT && cli->failure.code != FAILURE_NONE)
-			rc = -EIO; /* the daemon's answer, not its absence */
-	} else if (rc == 0) {
-		close(fd);
-		rc = failure_set(&cli->failure, FAILURE_USAGE, NULL,
-				 "a name or a text is no valid UTF-8");
-	} else if (rc != -ENOENT) {
-		cli_cant_reach(cli, store, rc);
-	}
-	json_decref(params);
-	return rc;
-}
-
-int find_mountpoint(struct cli *cli, const char *text, char *path)
-{
-	AUTO_FREE char *parent = strdup(text), *name = strdup(text);
-	char above[PATH_MAX];
-	int rc;
-
-	if (realpath(text, path))
-		return 0;
-	rc = -errno;
-	if (rc != -ENOTCONN || !parent || !name ||
-	    !realpath(dirname(parent), above)) {
-		failure_errno(&cli->failure, rc, text,
-			      "can't use it as a mountpoint");
-		if (rc == -ENOENT)
-			failure_hint(&cli->failure, "mkdir -p %s", text);
-		return rc;
-	}
-	if (snprintf(path, PATH_MAX, "%s/%s",
-		     strcmp(above, "/") == 0 ? "" : above,
-		     basename(name)) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return 0;
 }
 
 static int ask_daemon(struct cli *cli, const struct daemon_params *params)

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "json_out.h"
+#include "mountinfo.h"
 
 /* The store, and the mountpoint (path) if the argument is one. */
 static int find_store(struct cli *cli, struct target *target, char *path,

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "json_out.h"
+#include "mountinfo.h"
 #include "path_text.h"
 #include "table.h"
 

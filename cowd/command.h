@@ -114,21 +114,18 @@ int cli_cant_reach(struct cli *cli, const char *store, int rc);
 NODISCARD int cli_not_in_store(struct cli *cli, const char *path);
 
 /*
- * cmd_mount.c: a call to the store's daemon; -ENOENT without a failure when
+ * cmd_call.c: a call to the store's daemon; -ENOENT without a failure when
  * none runs. Takes the reference of params.
  */
 NODISCARD int daemon_call(struct cli *cli, const char *store,
 			  const char *method, json_t *params,
 			  json_t **out_result);
-/* As realpath (path: PATH_MAX), also for one whose daemon died. */
+/* mountpoint.c: as realpath (path: PATH_MAX), also for one whose daemon
+ * died. */
 NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);
 /* cmd_create.c: a store over --base, in memory; its path. */
 NODISCARD int cli_create_volatile(struct cli *cli, char *path,
 				  size_t path_bytes);
-/* cmd_umount.c: the source of the topmost cowd mount on path; false: none. */
-bool mount_source(const char *path, char *source, size_t source_bytes);
-/* Of that mount, without asking it; 0: none. */
-dev_t mount_top_device(const char *path);
 /* cmd_which.c: the mount that a path is in, and the path from its root. The
  * last name may be a symlink. false: it is in none. */
 bool cli_path_in_mount(struct cli *cli, const char *text, struct target *target,
@@ -138,7 +135,7 @@ bool cli_path_in_mount(struct cli *cli, const char *text, struct target *target,
 bool remount_wanted(const char *options);
 NODISCARD int remount(struct cli *cli, const char *store,
 		      const char *mountpoint, const char *options);
-/* Ends a mount whose daemon is dead. */
+/* mountpoint.c: ends a mount whose daemon is dead. */
 NODISCARD int umount_stale(struct cli *cli, const char *mountpoint);
 /* Reports the failure as the options ask; the exit code. */
 int cli_report(const struct cli *cli);

@@ -65,3 +65,45 @@ int mountinfo_each(mountinfo_visit *visit, void *context)
 		fclose(file);
 	return rc < 0 ? rc : 0;
 }
+
+struct sought {
+	const char *path;
+	char *source;
+	size_t source_bytes;
+	bool found;
+	dev_t device;
+};
+
+/* The last one counts: it is the topmost. */
+static int note_source(void *context, const struct mountinfo *info)
+{
+	struct sought *sought = context;
+
+	if (strcmp(info->mountpoint, sought->path) != 0)
+		return 0;
+	sought->found = info->is_cowd;
+	sought->device = info->device;
+	snprintf(sought->source, sought->source_bytes, "%s", info->source);
+	return 0;
+}
+
+bool mount_source(const char *path, char *source, size_t source_bytes)
+{
+	struct sought sought = { .path = path,
+				 .source = source,
+				 .source_bytes = source_bytes };
+
+	return mountinfo_each(note_source, &sought) == 0 && sought.found;
+}
+
+dev_t mount_top_device(const char *path)
+{
+	char ignored[1];
+	struct sought sought = { .path = path,
+				 .source = ignored,
+				 .source_bytes = sizeof(ignored) };
+
+	return mountinfo_each(note_source, &sought) == 0 && sought.found ?
+		       sought.device :
+		       0;
+}

@@ -19,3 +19,7 @@ struct mountinfo {
  * negative one is returned. */
 typedef int mountinfo_visit(void *context, const struct mountinfo *info);
 NODISCARD int mountinfo_each(mountinfo_visit *visit, void *context);
+/* The source of the topmost cowd mount on path; false: none. */
+bool mount_source(const char *path, char *source, size_t source_bytes);
+/* Of that mount, without asking it; 0: none. */
+dev_t mount_top_device(const char *path);

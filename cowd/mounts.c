@@ -19,6 +19,7 @@
 #include "command.h"
 #include "logging.h"
 #include "mount_impl.h"
+#include "mountinfo.h"
 
 /* For a mount that umount(8) ended to be gone. */
 enum { LEAVE_WAIT_S = 10 };

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "json_out.h"
+#include "mountinfo.h"
 
 struct flag {
 	const char *name;

@@ -15,6 +15,7 @@
 #include "diverge_front.h"
 #include "logging.h"
 #include "mount_impl.h"
+#include "mountinfo.h"
 #include "rules_program.h"
 #include "scratch.h"
 
