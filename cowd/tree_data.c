@@ -383,12 +383,3 @@ void front_lseek(fuse_req_t req, fuse_ino_t id, off_t offset, int whence,
 	else if (seek_apart(&seek) < 0)
 		answer_blindly(&seek);
 }
-
-void front_ioctl(fuse_req_t req, fuse_ino_t id, unsigned command,
-		 void *argument, struct fuse_file_info *fi, unsigned flags,
-		 const void *in, size_t in_bytes, size_t out_bytes)
-{
-	(void)id, (void)command, (void)argument, (void)fi, (void)flags;
-	(void)in, (void)in_bytes, (void)out_bytes;
-	fuse_reply_err(req, ENOTTY);
-}

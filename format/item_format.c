@@ -13,7 +13,7 @@ enum {
 	MODE_KIND_SHIFT = 12,
 	MODE_PERMISSIONS = 07777,
 	INODE_FLAGS_KNOWN = INODE_FLAG_OPAQUE | INODE_FLAG_XATTRS |
-			    INODE_FLAG_MAPPED,
+			    INODE_FLAG_MAPPED | INODE_FLAG_RAW,
 	ITEM_BLOCK_BYTES = 4096,
 };
 
@@ -226,13 +226,15 @@ static bool inode_valid(const struct inode_item *item)
 {
 	uint32_t kind = item->mode >> MODE_KIND_SHIFT;
 	bool is_directory = kind == S_IFDIR >> MODE_KIND_SHIFT;
+	bool is_file = kind == S_IFREG >> MODE_KIND_SHIFT;
 
 	return kind_valid(kind) && item->size_bytes <= INT64_MAX &&
 	       item->base_visible_bytes <= INT64_MAX &&
 	       item->data_blocks <= INT64_MAX / ITEM_BLOCK_BYTES &&
 	       item->parent <= ITEM_INODE_MAX &&
 	       (item->flags & ~(uint32_t)INODE_FLAGS_KNOWN) == 0 &&
-	       (is_directory || !(item->flags & INODE_FLAG_OPAQUE));
+	       (is_directory || !(item->flags & INODE_FLAG_OPAQUE)) &&
+	       (is_file || !(item->flags & INODE_FLAG_RAW));
 }
 
 int inode_item_decode(const void *payload, size_t payload_bytes,

@@ -103,6 +103,7 @@ enum inode_flags {
 	INODE_FLAG_OPAQUE = 1, /* directory: base's entries are not seen */
 	INODE_FLAG_XATTRS = 2, /* it has xattr items */
 	INODE_FLAG_MAPPED = 4, /* it has, or had, windows */
+	INODE_FLAG_RAW = 8,    /* file: its blocks are never compressed */
 };
 
 struct inode_item {

@@ -279,7 +279,8 @@ static bool compresses(struct mover *mover, struct window_list *list)
 	for (i = 0; i < list->count; i += step) {
 		unsigned n, k;
 
-		if (move_gather(mover, list->segment, list->numbers[i].inode,
+		if (move_look_at(mover, list->numbers[i].inode) < 0 ||
+		    move_gather(mover, list->segment, list->numbers[i].inode,
 				list->numbers[i].window) < 0)
 			return false;
 		if (mover->sources.count == 0 ||
@@ -292,7 +293,9 @@ static bool compresses(struct mover *mover, struct window_list *list)
 				    store, &mover->sources.slots[k],
 				    mover->data + k * (size_t)BLOCK_BYTES) < 0)
 				return false;
-		k = n > 1 ? chunk_compress(mover->data, n, mover->stored) : 0;
+		k = n > 1 && !mover->raw ?
+			    chunk_compress(mover->data, n, mover->stored) :
+			    0;
 		raw += n;
 		stored += k ? k : n;
 	}

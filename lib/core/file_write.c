@@ -224,10 +224,15 @@ static int write_lz4(struct file *file, uint64_t first_block,
 static int write_data(struct file *file, uint64_t first_block,
 		      uint32_t block_count, const uint8_t *data)
 {
-	bool is_inline = file->view->store->live.compress ==
-			 COMPRESS_MODE_INLINE;
+	struct store *store = file->view->store;
+	bool is_inline = store->live.compress == COMPRESS_MODE_INLINE;
 	int rc = 0;
 
+	if (is_inline) {
+		mutex_lock(&store->map_lock);
+		is_inline = !(file->item.flags & INODE_FLAG_RAW);
+		mutex_unlock(&store->map_lock);
+	}
 	if (!is_inline)
 		return write_raw(file, first_block, block_count, data);
 	while (block_count > 0 && rc == 0) {

@@ -271,7 +271,8 @@ static int write_moved(struct mover *mover, struct move_record *move)
 	uint32_t blocks = 0, i;
 	int rc;
 
-	if (store->live.compress != COMPRESS_MODE_OFF && move->block_count > 1)
+	if (store->live.compress != COMPRESS_MODE_OFF && !mover->raw &&
+	    move->block_count > 1)
 		blocks = chunk_compress(mover->data, move->block_count,
 					mover->stored);
 	move->is_lz4 = blocks > 0;
@@ -358,14 +359,53 @@ int move_gather(struct mover *mover, uint32_t segment, uint64_t inode,
 	return rc;
 }
 
+/* A block may be seen by versions of several lines: one that says so counts
+ * for all. What is unsaved says it from the next time on. */
+int move_look_at(struct mover *mover, uint64_t inode)
+{
+	struct store *store = mover->store;
+	struct item_version version = { 0, 0 };
+	uint8_t key[ITEM_PREFIX_BYTES];
+	uint8_t value[ITEM_CHECKSUM_BYTES + INODE_ITEM_BYTES];
+	struct inode_item item;
+	size_t bytes;
+	int rc;
+
+	if (mover->raw_inode == inode)
+		return 0;
+	mover->raw = false;
+	mover->raw_inode = inode;
+	item_key_prefix(inode, ITEM_TYPE_INODE, key);
+	while (!mover->raw &&
+	       (rc = index_item_version_after(store->index, key, sizeof(key),
+					      &version, &version, value,
+					      sizeof(value), &bytes)) == 0) {
+		struct item_identity identity = { key, sizeof(key),
+						  version.line, version.gen };
+
+		rc = item_value_verify(store->seed, &identity, value, bytes);
+		if (rc == 0 && !item_value_absent(bytes))
+			rc = inode_item_decode(value + ITEM_CHECKSUM_BYTES,
+					       bytes - ITEM_CHECKSUM_BYTES,
+					       &item);
+		if (rc < 0)
+			return rc;
+		mover->raw = !item_value_absent(bytes) &&
+			     (item.flags & INODE_FLAG_RAW);
+	}
+	return mover->raw || rc == -ENOENT ? 0 : rc;
+}
+
 int move_window(struct mover *mover, uint32_t segment, uint64_t inode,
 		uint64_t window)
 {
 	struct sources *sources = &mover->sources;
 	size_t i;
 	unsigned n;
-	int rc = move_gather(mover, segment, inode, window);
+	int rc = move_look_at(mover, inode);
 
+	if (rc == 0)
+		rc = move_gather(mover, segment, inode, window);
 	for (i = 0; i < sources->count && rc == 0; i += n) {
 		n = move_group_blocks(sources->slots + i, sources->count - i);
 		rc = move_group(mover, inode, window, sources->slots + i, n);

@@ -14,6 +14,8 @@ struct mover {
 	struct store *store;
 	struct sources sources;
 	struct compact_result result;
+	bool raw;	    /* not to be compressed: raw_inode's blocks */
+	uint64_t raw_inode; /* 0: none was looked at */
 	uint8_t data[CHUNK_BLOCKS_MAX * BLOCK_BYTES];
 	uint8_t stored[CHUNK_BLOCKS_MAX * BLOCK_BYTES];
 };
@@ -25,6 +27,9 @@ NODISCARD int move_gather(struct mover *mover, uint32_t segment, uint64_t inode,
 /* How many sources go into the next chunk: consecutive blocks of one birth,
  * so that one row never keeps a chunk that another has freed. */
 unsigned move_group_blocks(const struct slot *slots, size_t count);
+/* Does any version of the inode say that its blocks are not to be compressed?
+ * Also for what follows of that inode. */
+NODISCARD int move_look_at(struct mover *mover, uint64_t inode);
 /* Writes all of it again at the log's tail. */
 NODISCARD int move_window(struct mover *mover, uint32_t segment, uint64_t inode,
 			  uint64_t window);

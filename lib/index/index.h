@@ -157,6 +157,14 @@ NODISCARD int index_item_previous_version(
 	const struct item_version *from, struct item_version *out_version,
 	void *value, size_t value_capacity_bytes, size_t *out_value_bytes);
 
+/* The version of any line behind *from, by line and generation. */
+NODISCARD int index_item_version_after(struct index *index, const uint8_t *key,
+				       size_t key_bytes,
+				       const struct item_version *from,
+				       struct item_version *out_version,
+				       void *value, size_t value_capacity_bytes,
+				       size_t *out_value_bytes);
+
 /* Where a scan stands: behind this key. key_bytes 0: at the beginning. */
 struct item_cursor {
 	size_t key_bytes;

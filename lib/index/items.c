@@ -128,6 +128,7 @@ static int neighbour(struct index *index, enum statement statement,
 		rc = sql_step(index, statement);
 	if (rc > 0) {
 		rc = 0;
+		version.line = sql_u32(index, statement, 0, &rc);
 		version.gen = sql_u32(index, statement, 1, &rc);
 		if (rc == 0)
 			rc = copy_value(index, statement, value,
@@ -163,6 +164,17 @@ int index_item_previous_version(struct index *index, const uint8_t *key,
 				size_t *out_value_bytes)
 {
 	return neighbour(index, STATEMENT_ITEM_PREVIOUS, key, key_bytes, from,
+			 out_version, value, value_capacity_bytes,
+			 out_value_bytes);
+}
+
+int index_item_version_after(struct index *index, const uint8_t *key,
+			     size_t key_bytes, const struct item_version *from,
+			     struct item_version *out_version, void *value,
+			     size_t value_capacity_bytes,
+			     size_t *out_value_bytes)
+{
+	return neighbour(index, STATEMENT_ITEM_VERSION, key, key_bytes, from,
 			 out_version, value, value_capacity_bytes,
 			 out_value_bytes);
 }

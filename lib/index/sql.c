@@ -63,6 +63,9 @@ const char *const sql_texts[STATEMENT_COUNT] = {
 	[STATEMENT_ITEM_PREVIOUS] =
 		"SELECT line, gen, value FROM items WHERE key = ? AND "
 		"line = ? AND gen <= ? ORDER BY gen DESC LIMIT 1",
+	[STATEMENT_ITEM_VERSION] =
+		"SELECT line, gen, value FROM items WHERE key = ? AND "
+		"(line, gen) > (?, ?) ORDER BY line, gen LIMIT 1",
 	[STATEMENT_ITEM_SCAN] =
 		"SELECT key, line, gen, value FROM items WHERE key >= ? "
 		"ORDER BY key, line, gen",

@@ -70,6 +70,7 @@ struct tree_attr {
 	uint64_t size_bytes;
 	uint64_t blocks; /* of 512 bytes: stored ones and base's */
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
+	bool raw; /* a file whose blocks are never compressed */
 };
 
 /* An xattr that a new object has from the beginning. */
@@ -97,6 +98,7 @@ enum tree_set {
 	TREE_SET_ATIME = 16,
 	TREE_SET_MTIME = 32,
 	TREE_SET_CTIME = 64, /* else it is now */
+	TREE_SET_RAW = 128,  /* of a file; what is stored stays as it is */
 };
 /* What is in mask; times are given, "now" is the caller's. Changing owner or
  * size clears setuid and setgid bits as write(2) does only if the mask's mode

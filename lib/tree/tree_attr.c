@@ -48,6 +48,10 @@ static void set_item(struct change *change, unsigned mask,
 		item->uid = attr->uid;
 	if (mask & TREE_SET_GID)
 		item->gid = attr->gid;
+	if (mask & TREE_SET_RAW)
+		item->flags = attr->raw ?
+				      item->flags | INODE_FLAG_RAW :
+				      item->flags & ~(uint32_t)INODE_FLAG_RAW;
 	if (mask & TREE_SET_ATIME)
 		item->atime_ns = attr->atime_ns;
 	if (mask & TREE_SET_MTIME)
@@ -86,6 +90,8 @@ int tree_set_attr(struct tree_node *node, unsigned mask,
 	struct change change;
 	int rc = 0;
 
+	if ((mask & TREE_SET_RAW) && node->kind != S_IFREG >> MODE_KIND_SHIFT)
+		return -EOPNOTSUPP;
 	if (mask & TREE_SET_SIZE)
 		rc = set_size(node, attr->size_bytes);
 	if (rc < 0)

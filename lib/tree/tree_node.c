@@ -252,6 +252,7 @@ static void fill_attr(const struct tree_node *node,
 		.mtime_ns = item->mtime_ns,
 		.ctime_ns = item->ctime_ns,
 		.btime_ns = item->btime_ns,
+		.raw = item->flags & INODE_FLAG_RAW,
 	};
 }
 

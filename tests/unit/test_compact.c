@@ -1,6 +1,8 @@
 /* Compaction moves what is live, and everything reads the same. */
 #include "store_world.h"
 
+#include "store_impl.h"
+
 enum { B = BLOCK_BYTES, STEP_BYTES = 4 << 20 };
 
 static struct compact_result compact(struct store_world *world,
@@ -197,6 +199,48 @@ static void test_moved_runs_are_compressed(void **state)
 	free(old.data);
 }
 
+/* A version of the image's inode, of any line, that asks for it. */
+static void put_raw_inode(struct store_world *world)
+{
+	const struct inode_item item = { .mode = S_IFREG | 0644,
+					 .flags = INODE_FLAG_RAW };
+	const struct item_version version = { 77, 7 };
+	uint8_t key[ITEM_PREFIX_BYTES];
+	uint8_t value[ITEM_CHECKSUM_BYTES + INODE_ITEM_BYTES];
+	struct item_identity identity = { key, sizeof(key), version.line,
+					  version.gen };
+	size_t bytes;
+
+	item_key_prefix(IMAGE_INODE, ITEM_TYPE_INODE, key);
+	bytes = inode_item_encode(&item, value + ITEM_CHECKSUM_BYTES);
+	bytes = item_value_encode(world->store->seed, &identity,
+				  value + ITEM_CHECKSUM_BYTES, bytes, value);
+	assert_int_equal(index_item_put(world->store->index, key, sizeof(key),
+					&version, value, bytes),
+			 0);
+}
+
+static void test_raw_files_stay_raw(void **state)
+{
+	struct store_world *world = *state;
+	uint8_t *text = malloc((size_t)32 * B);
+	struct compact_result result;
+
+	memset(text, 't', (size_t)32 * B);
+	assert_int_equal(file_write(world->file, 0, text, (size_t)32 * B), 0);
+	memcpy(world->expected, text, (size_t)32 * B);
+	free(text);
+	(void)world_snapshot(world, "text");
+	world_write(world, 3 * B + 1, B, 5);
+	fill_segments(world, 2);
+	put_raw_inode(world);
+	result = compact(world, 50, false);
+	assert_int_equal(result.segments, 1);
+	assert_true(result.moved_bytes >= 32 * B);
+	assert_int_equal(result.saved_by_compression_bytes, 0);
+	world_check(world);
+}
+
 static void test_a_full_segment_is_left_alone(void **state)
 {
 	struct store_world *world = *state;
@@ -220,6 +264,8 @@ int main(void)
 		WORLD_TEST(test_a_crash_right_after_a_move_loses_nothing),
 		WORLD_TEST(test_stopped_compaction_keeps_what_it_did),
 		cmocka_unit_test_setup_teardown(test_moved_runs_are_compressed,
+						setup_idle, world_teardown),
+		cmocka_unit_test_setup_teardown(test_raw_files_stay_raw,
 						setup_idle, world_teardown),
 		WORLD_TEST(test_a_full_segment_is_left_alone),
 	};

@@ -272,7 +272,8 @@ static void test_an_inode_out_of_bounds_is_refused(void **state)
 		{ 80, 8, ITEM_INODE_MAX, 0 },
 		{ 80, 8, ITEM_INODE_MAX + 1, -EUCLEAN },
 		{ 88, 4, 0, 0 },
-		{ 88, 4, 8, -EUCLEAN },
+		{ 88, 4, 8, -EUCLEAN }, /* raw, and a directory */
+		{ 88, 4, 16, -EUCLEAN },
 		{ 88, 4, 0x80000001, -EUCLEAN },
 		{ 92, 4, 1, 0 }, /* reserved: passed over */
 	};
@@ -290,6 +291,11 @@ static void test_an_inode_out_of_bounds_is_refused(void **state)
 		inode_item_encode(&item, payload);
 		assert_int_equal(
 			inode_item_decode(payload, sizeof(payload), &item), 0);
+		item.flags = INODE_FLAG_RAW;
+		inode_item_encode(&item, payload);
+		assert_int_equal(inode_item_decode(payload, sizeof(payload),
+						   &item),
+				 types[i] == S_IFREG ? 0 : -EUCLEAN);
 	}
 }
 
