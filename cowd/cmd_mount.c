@@ -141,11 +141,18 @@ static int check_mounted(struct cli *cli, const char *mountpoint)
 	const char *options = option_value(cli, OPTION_MOUNT_OPTIONS);
 	char source[PATH_MAX + 600];
 	struct statvfs st; /* never from a cache, as stat() may be */
+	int rc;
 
+	/* With rules there are two, and a process that may be ending them. */
+	while (mount_source(mountpoint, source, sizeof(source)) &&
+	       statvfs(mountpoint, &st) < 0 && errno == ENOTCONN) {
+		rc = umount_stale(cli, mountpoint);
+		if (rc < 0 && mount_source(mountpoint, source, sizeof(source)))
+			return rc;
+		memset(&cli->failure, 0, sizeof(cli->failure));
+	}
 	if (!mount_source(mountpoint, source, sizeof(source)))
 		return 0;
-	if (statvfs(mountpoint, &st) < 0 && errno == ENOTCONN)
-		return umount_stale(cli, mountpoint);
 	if (options && strstr(options, "nonempty"))
 		return 0;
 	failure_set(&cli->failure, FAILURE_BUSY, mountpoint,

@@ -321,6 +321,8 @@ int diverge_make_own(fuse_req_t req, struct diverge_node *node,
 	unsigned layer;
 	int rc = diverge_check_change(req, path, found);
 
+	if (rc == 0)
+		diverge_keep_raw(req, path, found);
 	if (rc < 0 || !diverge_is_fixed(diverge, found->layer))
 		return rc;
 	if (!*path)

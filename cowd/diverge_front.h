@@ -70,6 +70,7 @@ struct diverge {
 	const struct mount_options *options;
 	bool strict;
 	bool hides, protects; /* a rule is @hide, @readonly */
+	bool keeps_raw;	      /* or @nocompress */
 	struct diverge_layer *layers;
 	unsigned layer_count;	 /* with the base, which is the last */
 	unsigned *layer_of_rule; /* for those with a place of their own */
@@ -164,6 +165,9 @@ NODISCARD int diverge_place(fuse_req_t req, const char *path,
 /* -EROFS: a rule says that what is there can't be changed. */
 NODISCARD int diverge_check_change(fuse_req_t req, const char *path,
 				   const struct diverge_found *found);
+/* What is the store's is never compressed from now on, if a rule says so. */
+void diverge_keep_raw(fuse_req_t req, const char *path,
+		      const struct diverge_found *found);
 bool diverge_is_hidden(fuse_req_t req, const char *path,
 		       const struct diverge_found *found);
 

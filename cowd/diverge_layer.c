@@ -225,8 +225,10 @@ static int add_rule(struct diverge *diverge,
 	case RULE_PLACE_READONLY:
 		diverge->protects = true;
 		return 0;
-	case RULE_PLACE_STORE:
 	case RULE_PLACE_NOCOMPRESS:
+		diverge->keeps_raw = true;
+		return 0;
+	case RULE_PLACE_STORE:
 		return 0;
 	}
 	abort();

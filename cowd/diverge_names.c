@@ -183,6 +183,9 @@ static int make(fuse_req_t req, const char *path, struct making *making)
 		rc = make_in(req, path, making);
 	if (rc == 0 && !strchr(path, '/'))
 		diverge_touch_root(diverge);
+	if (rc == 0 && diverge->keeps_raw &&
+	    diverge_find(diverge, path, &found) == 0)
+		diverge_keep_raw(req, path, &found);
 	if (rc == 0)
 		log_message(LOG_LEVEL_INFO, "%s: made in %s", path,
 			    diverge->layers[making->layer].path);

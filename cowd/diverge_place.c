@@ -4,12 +4,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "diverge_front.h"
+#include "logging.h"
 
 enum { GROUPS_MAX = 256 };
 
@@ -234,6 +237,29 @@ static bool has_place(fuse_req_t req, const char *path,
 
 	return match(req, path, &found->st, found->fd, true, &index) == 0 &&
 	       rules_at(diverge->rules, index)->place == place;
+}
+
+void diverge_keep_raw(fuse_req_t req, const char *path,
+		      const struct diverge_found *found)
+{
+	const struct diverge *diverge = diverge_of(req);
+	AUTO_CLOSE int fd = -1;
+	int flags = 0;
+
+	if (!diverge->keeps_raw || found->layer != diverge_base(diverge) ||
+	    !S_ISREG(found->st.st_mode) ||
+	    !has_place(req, path, found, RULE_PLACE_NOCOMPRESS))
+		return;
+	fd = diverge_layer_open(diverge, found->layer, path,
+				O_RDONLY | O_NONBLOCK);
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ||
+	    (flags & FS_NOCOMP_FL))
+		return;
+	flags |= FS_NOCOMP_FL;
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
+		log_message(LOG_LEVEL_WARNING,
+			    "%s: can't be kept from compression: %s", path,
+			    strerror(errno));
 }
 
 bool diverge_is_hidden(fuse_req_t req, const char *path,

@@ -3,10 +3,12 @@
  * mount, and takes the one below along.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,10 +109,21 @@ static void end_below(const struct rules_mount *mount, dev_t device)
 			    mount->mountpoint);
 }
 
+/* While it is held no other mount gets the number of the one below; without
+ * root it keeps that busy, which end_below copes with. */
+static int pin(const char *mountpoint)
+{
+	int fd = open_tree(AT_FDCWD, mountpoint,
+			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return fd < 0 ? open(mountpoint, O_PATH | O_CLOEXEC) : fd;
+}
+
 static int serve(const void *context, int ready_fd, struct failure *failure)
 {
 	const struct rules_mount *mount = context;
 	struct readiness readiness = { .fd = ready_fd, .failure = failure };
+	AUTO_CLOSE int pin_fd = pin(mount->mountpoint);
 	dev_t device = mount_top_device(mount->mountpoint);
 	struct mount_options options;
 	struct rules *rules = NULL;

@@ -100,6 +100,27 @@ on && [ "$(cat "$M/src/b.c")" = code ] || fail "mounted again after a kill"
 kill "$(daemon_pid "$STORE")"
 until_true 10 eval '[ "$(mounts)" -eq 0 ]'
 
+say "@nocompress is stored as it is"
+cowd create -q n.cowd --base "$B" --compress inline
+echo '@nocompress ext<raw>' >n.rules
+mkdir n
+cowd mount -q -o rules=n.rules n.cowd n
+stored() { cowd stats --json n.cowd | json 'd["counters"]["stored_bytes"]'; }
+zero=$(stored)
+seq 100000 >n/f.raw && sync -f n && one=$(stored)
+seq 100000 >n/f.txt && sync -f n && two=$(stored)
+[ $((one - zero)) -ge 580000 ] && [ $((two - one)) -lt 450000 ] ||
+	fail "$zero, $one, $two"
+cowd umount -q n
+cowd mount -q n.cowd n # chattr knows it as m
+if command -v lsattr >/dev/null; then
+	[ "$(lsattr n | grep -- '-m ' | cut -d/ -f2)" = f.raw ] ||
+		fail "$(lsattr n)"
+	chattr -m n/f.raw && chattr +m n/f.txt || fail "chattr"
+	chattr +i n/f.txt 2>/dev/null && fail "chattr +i"
+fi
+cowd umount -q n
+
 say "what can't be used is told, and nothing mounted"
 echo '/objects ext<o' >bad
 refused 2 'bad: 1:15' cowd mount -o rules=bad "$STORE" "$M"
