@@ -241,7 +241,7 @@ static int check(struct file *from, struct file *to, uint64_t to_bytes,
 	if (to_bytes > FILE_SIZE_BYTES_MAX ||
 	    len_bytes > FILE_SIZE_BYTES_MAX - to_bytes)
 		return -EFBIG;
-	return store_check_writable(to->view->store, BLOCK_BYTES);
+	return worker_wait_for_room(to->view->store, BLOCK_BYTES);
 }
 
 int file_share(struct file *from, uint64_t from_bytes, struct file *to,

@@ -40,7 +40,7 @@ static int check(struct file *file, uint64_t user_bytes)
 {
 	if (!file->view->is_head)
 		return -EROFS;
-	return store_check_writable(file->view->store, user_bytes);
+	return worker_wait_for_room(file->view->store, user_bytes);
 }
 
 /* I4 */
@@ -372,22 +372,13 @@ int file_grow(struct file *file, uint64_t size_bytes)
 	return rc;
 }
 
-int file_write(struct file *file, uint64_t offset_bytes, const void *data,
-	       size_t len_bytes)
+static int write_all(struct file *file, uint64_t offset_bytes,
+		     const uint8_t *next, size_t left)
 {
-	struct store *store = file->view->store;
-	const uint8_t *next = data;
-	size_t left = len_bytes;
-	int rc = check(file, len_bytes);
+	int rc = 0;
 
-	if (rc < 0 || len_bytes == 0)
-		return rc;
-	if (offset_bytes > FILE_SIZE_BYTES_MAX ||
-	    len_bytes > FILE_SIZE_BYTES_MAX - offset_bytes)
-		return -EFBIG;
-	worker_throttle(store);
-	if (offset_bytes + len_bytes > file_size(file))
-		rc = file_grow(file, offset_bytes + len_bytes);
+	if (offset_bytes + left > file_size(file))
+		rc = file_grow(file, offset_bytes + left);
 	while (left > 0 && rc == 0) {
 		size_t in_block = offset_bytes % BLOCK_BYTES, step;
 
@@ -404,7 +395,27 @@ int file_write(struct file *file, uint64_t offset_bytes, const void *data,
 		next += step;
 		left -= step;
 	}
-	if (rc < 0)
+	return rc;
+}
+
+int file_write(struct file *file, uint64_t offset_bytes, const void *data,
+	       size_t len_bytes)
+{
+	struct store *store = file->view->store;
+	int rc;
+
+	if (offset_bytes > FILE_SIZE_BYTES_MAX ||
+	    len_bytes > FILE_SIZE_BYTES_MAX - offset_bytes)
+		return -EFBIG;
+	/* Writers at the same time must not use up the reserve together. */
+	atomic_fetch_add(&store->writing_bytes, (int64_t)len_bytes);
+	rc = check(file, len_bytes);
+	if (rc == 0 && len_bytes > 0) {
+		worker_throttle(store);
+		rc = write_all(file, offset_bytes, data, len_bytes);
+	}
+	atomic_fetch_sub(&store->writing_bytes, (int64_t)len_bytes);
+	if (rc < 0 || len_bytes == 0)
 		return rc;
 	atomic_fetch_add(&store->count.writes, 1);
 	atomic_fetch_add(&store->count.write_bytes, len_bytes);

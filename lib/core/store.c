@@ -21,6 +21,7 @@
 #include "cache.h"
 #include "history_impl.h"
 #include "io.h"
+#include "items.h"
 #include "store_impl.h"
 
 int64_t store_monotonic_ns(void)
@@ -71,7 +72,9 @@ int store_logged(struct store *store, int rc)
 
 /*
  * Writes use up a budget, what was free above the reserve at the last look;
- * it is looked again when that is gone, and every 50 ms.
+ * it is looked again when that is gone, and every 50 ms. What others are about
+ * to write is taken off, and what unsaved items will need as rows, first in
+ * the WAL.
  */
 static bool below_reserve(struct store *store, uint64_t len_bytes)
 {
@@ -87,7 +90,9 @@ static bool below_reserve(struct store *store, uint64_t len_bytes)
 	if (fstatvfs(store->directory_fd, &vfs) < 0)
 		return false;
 	free_bytes = (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
-		     (int64_t)store->live.reserve_bytes - (int64_t)len_bytes;
+		     (int64_t)store->live.reserve_bytes - (int64_t)len_bytes -
+		     (int64_t)atomic_load(&store->writing_bytes) -
+		     2 * (int64_t)items_memory_bytes(store);
 	atomic_store(&store->free_checked_ns, now);
 	atomic_store(&store->write_budget_bytes, free_bytes / 2);
 	atomic_store(&store->out_of_space, free_bytes < 0);

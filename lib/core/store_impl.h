@@ -159,6 +159,7 @@ struct store {
 	} live;
 	atomic_uint_fast64_t free_checked_ns;
 	atomic_int_fast64_t write_budget_bytes;
+	atomic_int_fast64_t writing_bytes; /* let through, not yet there */
 	struct base_state base_state;
 	int64_t base_checked_ns; /* realtime, worker_lock */
 	uint64_t recovered_records, recovery_ns;
@@ -303,6 +304,9 @@ NODISCARD int worker_breathe(struct store *store)
 	REQUIRES(store->maintenance_lock);
 /* Waits while there is more unsaved than memory allows. */
 void worker_throttle(struct store *store);
+/* Before any lock: if there is no room, waits while what was removed gives
+ * some. -ENOSPC: there is none; -EROFS. */
+NODISCARD int worker_wait_for_room(struct store *store, uint64_t user_bytes);
 
 /* store_load.c: while the store is opened. -EUCLEAN: the index is damaged. */
 NODISCARD int store_load_graph(struct store *store);

@@ -116,6 +116,13 @@ void view_edit_wait(struct view *view)
 	worker_throttle(view->store);
 }
 
+void view_edit_wait_for_room(struct view *view)
+{
+	if (view->is_head)
+		(void)!worker_wait_for_room(view->store, BLOCK_BYTES);
+	worker_throttle(view->store);
+}
+
 int view_edit_begin(struct view *view, struct view_edit *edit) NO_THREAD_SAFETY
 {
 	int rc = view->is_head ? store_check_writable(view->store, 0) : -EROFS;

@@ -57,6 +57,9 @@ struct view_edit {
 };
 /* Before it, and before any lock: waits while too much is unsaved. */
 void view_edit_wait(struct view *view);
+/* The same for one that needs room: waits also while what was removed gives
+ * some. The commit tells if there is none. */
+void view_edit_wait_for_room(struct view *view);
 NODISCARD int view_edit_begin(struct view *view, struct view_edit *edit);
 /* A number for a new inode. */
 uint64_t view_edit_new_inode(struct view_edit *edit);

@@ -14,6 +14,7 @@ enum {
 	RESERVE_CHECK_MS = 50,
 	DISCARD_WAIT_NS = 1000000000,
 	DISCARD_BYTES = 1 << 20,
+	ROOM_ROUNDS_MAX = 16,
 };
 
 static uint64_t unsaved_bytes(struct store *store)
@@ -188,21 +189,43 @@ void worker_kick(struct store *store)
 	mutex_unlock(&store->worker_lock);
 }
 
-void worker_throttle(struct store *store)
+static void wait_for_round(struct store *store)
 {
-	uint64_t bytes = unsaved_bytes(store);
-	uint64_t most = store->live.cache_bytes;
 	uint64_t round;
 
-	if (bytes < most / 2 || !store->worker_runs)
-		return;
-	worker_kick(store);
-	if (bytes < most / 4 * 3)
-		return;
 	mutex_lock(&store->worker_lock);
 	round = store->worker_rounds;
 	while (store->worker_rounds == round && !atomic_load(&store->failed))
 		pthread_cond_wait(&store->worker_done,
 				  &store->worker_lock.handle);
 	mutex_unlock(&store->worker_lock);
+}
+
+void worker_throttle(struct store *store)
+{
+	uint64_t bytes = unsaved_bytes(store);
+	uint64_t most = store->live.cache_bytes;
+
+	if (bytes < most / 2 || !store->worker_runs)
+		return;
+	worker_kick(store);
+	if (bytes >= most / 4 * 3)
+		wait_for_round(store);
+}
+
+int worker_wait_for_room(struct store *store, uint64_t user_bytes)
+{
+	int rc = store_check_writable(store, user_bytes), rounds;
+
+	for (rounds = 0; rc == -ENOSPC && rounds < ROOM_ROUNDS_MAX; rounds++) {
+		/* A round that runs may be about to give room. */
+		if (!store->worker_runs ||
+		    (rounds > 0 && !reap_needed(store) &&
+		     space_map_freed_blocks(&store->space) == 0))
+			break;
+		worker_kick(store);
+		wait_for_round(store);
+		rc = store_check_writable(store, user_bytes);
+	}
+	return rc;
 }

@@ -148,6 +148,7 @@ int tree_create(struct tree_node *parent, const char *name, uint32_t mode,
 		return -ENAMETOOLONG;
 	if (target && !*target)
 		return -ENOENT;
+	view_edit_wait_for_room(tree->view);
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = create(&change, parent, name, mode, rdev, target, caller, out_node,
@@ -192,6 +193,7 @@ int tree_create_unnamed(struct tree_node *parent, uint32_t mode,
 	struct change change;
 	int rc;
 
+	view_edit_wait_for_room(tree->view);
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = create_unnamed(&change, parent, mode, caller, out_node, out_attr);
@@ -236,6 +238,7 @@ int tree_link(struct tree_node *node, struct tree_node *new_parent,
 	struct change change;
 	int rc;
 
+	view_edit_wait_for_room(tree->view);
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = add_link(&change, node, new_parent, new_name, out_attr);

@@ -193,6 +193,7 @@ int tree_set_xattr(struct tree_node *node, const char *name, const void *value,
 
 	if (value_bytes > ITEM_XATTR_BYTES_MAX)
 		return -E2BIG;
+	view_edit_wait_for_room(tree->view);
 	change_init(&change, tree);
 	pthread_rwlock_wrlock(&tree->names_lock);
 	rc = set_locked(&change, node, name, value, value_bytes, flags);

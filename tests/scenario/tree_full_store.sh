@@ -35,6 +35,21 @@ check_full() {
 }
 check_full "at once"
 rm "$M/filler" || fail "a full store can't be emptied"
+
+say "what was removed gives room at once"
+for round in 1 2 3; do
+	mkdir "$M/dir$round" || fail "round $round: no room for a name"
+	head -c 8M /dev/urandom |
+		dd of="$M/dir$round/8m" bs=1M conv=fsync status=none ||
+		fail "round $round: no room for data"
+	head -c 60M /dev/urandom >"$M/filler" 2>/dev/null && fail "not full"
+	sync "$M/filler" 2>/dev/null || true # what is to be told of it
+	case $round in
+	1) rm -r "$M/filler" "$M/dir1" ;;
+	2) truncate -s 0 "$M/filler" "$M/dir2/8m" ;;
+	3) fallocate -p -o 0 -l 60M "$M/filler" ;;
+	esac || fail "round $round: a full store can't be emptied"
+done
 remount
 check_full "mounted again"
 echo "room again" >"$M/new" || fail "no room"
