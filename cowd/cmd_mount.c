@@ -211,6 +211,45 @@ static char *options_from_here(const char *options)
 	return NULL;
 }
 
+/* SUB=DST with a DST that the daemon finds. */
+static int add_bind(struct cli *cli, const char *text, FILE *out)
+{
+	const char *to = strchr(text, '=');
+	AUTO_FREE char *absolute = to ? cli_absolute(to + 1) : NULL;
+
+	if (!to || strchr(text, ','))
+		return failure_set(&cli->failure, FAILURE_USAGE, text,
+				   "--bind is SUB=DST, without commas");
+	if (!absolute)
+		return -ENOMEM;
+	fprintf(out, ",bind=%.*s=%s", (int)(to - text), text, absolute);
+	return 0;
+}
+
+/* Those of -o, and what is an option of its own here. */
+static int all_options(struct cli *cli, const char *given,
+		       const char *mountpoint, char **out_options)
+{
+	size_t size_bytes;
+	FILE *out = open_memstream(out_options, &size_bytes);
+	unsigned i;
+	int rc = 0;
+
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "%s%s%s", given,
+		is_automount(mountpoint) ? ",nonempty" : "",
+		option_given(cli, OPTION_DEBUG) ? ",debug" : "");
+	if (is_follow(cli))
+		fprintf(out, ",base=follow");
+	if (option_given(cli, OPTION_UNION))
+		fprintf(out, ",union=%s", option_value(cli, OPTION_UNION));
+	for (i = 0;
+	     i < cli->counts[OPTION_BIND] && i < CLI_BASES_MAX && rc == 0; i++)
+		rc = add_bind(cli, cli->binds[i], out);
+	return fclose(out) == 0 ? rc : -ENOMEM;
+}
+
 static int mount_target(struct cli *cli, const struct target *target,
 			const char *mountpoint)
 {
@@ -233,18 +272,9 @@ static int mount_target(struct cli *cli, const struct target *target,
 	AUTO_FREE char *given = options_from_here(params.options);
 	int rc = given ? check_mounted(cli, mountpoint) : -ENOMEM;
 
-	if (rc == 0) {
-		const char *mode = option_value(cli, OPTION_UNION);
-
-		if (asprintf(&options, "%s%s%s%s%s%s", given,
-			     mode ? ",union=" : "", mode ? mode : "",
-			     is_follow(cli) ? ",base=follow" : "",
-			     is_automount(mountpoint) ? ",nonempty" : "",
-			     option_given(cli, OPTION_DEBUG) ? ",debug" : "") <
-		    0)
-			return -ENOMEM;
-		params.options = options;
-	}
+	if (rc == 0)
+		rc = all_options(cli, given, mountpoint, &options);
+	params.options = options;
 	if (rc == 0)
 		rc = mount_somehow(cli, &params);
 

@@ -88,6 +88,12 @@ static int umount_one(struct cli *cli, const char *store,
 			       0 :
 			       umount_stale(cli, mountpoint);
 	}
+	if (rc < 0 && cli->failure.code == FAILURE_NOT_FOUND &&
+	    !option_given(cli, OPTION_DRY_RUN)) {
+		/* A part of a mount, bound here: the kernel's business. */
+		memset(&cli->failure, 0, sizeof(cli->failure));
+		return umount_stale(cli, mountpoint);
+	}
 	if (rc < 0)
 		return rc;
 	*out_left = json_number_at(result, "mounts_left");

@@ -38,6 +38,7 @@ struct cli {
 	const char *values[OPTION_COUNT]; /* of options with an argument */
 	unsigned counts[OPTION_COUNT];	  /* how often each was given */
 	const char *bases[CLI_BASES_MAX]; /* of --base; more are only counted */
+	const char *binds[CLI_BASES_MAX]; /* of --bind, the same */
 	char **arguments;
 	unsigned argument_count;
 	unsigned behind_dashes; /* of these, the last ones */

@@ -34,6 +34,8 @@ const struct option_spec options_mount[] = {
 	  "'follow': show files of it that change underneath as they are" },
 	{ OPTION_UNION, 0, "union", "MODE",
 	  "reveal: what is removed in the delta shows base's again; or hide" },
+	{ OPTION_BIND, 0, "bind", "SUB=DST[:ro]",
+	  "show a directory of the tree elsewhere, too; may be repeated" },
 	{ OPTION_VOLATILE, 0, "volatile", NULL,
 	  "keep changes in memory and forget them: over --base, no STORE" },
 	END

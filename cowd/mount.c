@@ -200,7 +200,10 @@ static int check_options(struct mount *mount, const struct store_status *status,
 			 struct failure *failure)
 {
 	struct mount_options *options = &mount->options;
+	int rc = mount_binds_check(options, failure);
 
+	if (rc < 0)
+		return rc;
 	options->read_only |= mount->snapshot_id != 0;
 	if (mount->front == &tree_front) {
 		if (options->rellinks)

@@ -192,8 +192,10 @@ void mounts_end_move(struct mounts *mounts, const char *branch)
 
 	for (i = 0; i < count; i++)
 		list[i]->front->end_move(list[i]);
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		mount_resume_writers(list[i]);
+		mount_bind_again(list[i]);
+	}
 	mounts_unuse(mounts);
 	mounts_unclaim(mounts);
 }
@@ -234,6 +236,7 @@ static int revoke_handles(struct mount *mount, bool dry_run, json_t *done,
 			mount->front->end_move(mount);
 		}
 		mount_resume_writers(mount);
+		mount_bind_again(mount);
 	}
 	if (rc == 0 &&
 	    json_array_append_new(done, json_pack("{s:s, s:i}", "mountpoint",

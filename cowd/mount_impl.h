@@ -136,6 +136,15 @@ NODISCARD int mount_build(struct mount *mount,
 /* Mounts; nobody serves it yet. */
 NODISCARD int mount_start(struct mount *mount, struct failure *failure);
 void mount_free(struct mount *mount);
+/* mount_binds.c: parts of it elsewhere, once it is live. All or none. */
+NODISCARD int mount_binds_check(const struct mount_options *options,
+				struct failure *failure);
+NODISCARD int mount_bind(struct mount *mount, struct failure *failure);
+/* The last one first; ends at the first that is busy. */
+NODISCARD int mount_unbind(struct mount *mount, bool lazy,
+			   struct failure *failure);
+/* After a move: what they show was of the state before. */
+void mount_bind_again(struct mount *mount);
 /* Ends it in the kernel. umount needs root; without it fusermount3 does it. */
 NODISCARD int mount_end(const char *mountpoint, bool lazy);
 /* "pid 12 (bash), pid 13 (qemu)": who holds something below the path. */

@@ -44,6 +44,7 @@ struct mount_options {
 	char subdir[PATH_MAX];
 	char rules[PATH_MAX]; /* a rule file; "": none */
 	char from_code[MOUNT_CODE_BYTES], to_code[MOUNT_CODE_BYTES];
+	json_t *binds;		    /* texts: SUB=DST or SUB=DST:ro */
 	json_t *warnings;	    /* texts: what has no effect, and why */
 	struct fuse_args arguments; /* for libfuse */
 };
@@ -51,6 +52,11 @@ struct mount_options {
 /* Fills all but arguments. To be ended by mount_options_fini in any case. */
 NODISCARD int mount_options_parse(struct mount_options *options,
 				  const char *text, struct failure *failure);
+/* Of a time-out: as cowd thinks best. */
+#define MOUNT_NOT_GIVEN_S (-1.0)
+/* One more for libfuse. */
+NODISCARD int mount_options_add(struct mount_options *options,
+				const char *text);
 /* Adds one line to the warnings. */
 void mount_options_warn(struct mount_options *options, const char *name,
 			const char *why);

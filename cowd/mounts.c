@@ -284,7 +284,11 @@ int mounts_add(struct mounts *mounts, const struct mount_params *params,
 		/* Answered by the thread: it is live when this returns. */
 		if (stat(mount->mountpoint, &st) == 0)
 			atomic_store(&mount->device, st.st_dev);
-		rc = add_rules(mount, failure);
+		rc = mount_bind(mount, failure);
+		if (rc < 0)
+			(void)!mount_end(mount->mountpoint, true);
+		else
+			rc = add_rules(mount, failure);
 		mounts_unuse(mounts);
 	}
 	mounts_unclaim(mounts);
@@ -360,12 +364,35 @@ static void mark_detached(struct mounts *mounts, const char *mountpoint)
 	mutex_unlock(&mounts->lock);
 }
 
+/* What is bound elsewhere is ended before. */
+static int unbind(struct mounts *mounts, const char *mountpoint, bool lazy,
+		  struct failure *failure)
+{
+	struct mount *mount;
+	int rc = 0;
+
+	mutex_lock(&mounts->lock);
+	mounts->users++;
+	mount = mounts->first;
+	while (mount &&
+	       (mount->detached || strcmp(mount->mountpoint, mountpoint) != 0))
+		mount = mount->next;
+	mutex_unlock(&mounts->lock);
+	if (mount)
+		rc = mount_unbind(mount, lazy, failure);
+	mounts_unuse(mounts);
+	return rc;
+}
+
 static int remove_one(struct mounts *mounts, const char *mountpoint, bool lazy,
 		      struct failure *failure)
 {
 	char users[400];
-	int rc = end_mount(mounts, mountpoint, lazy);
+	int rc = unbind(mounts, mountpoint, lazy, failure);
 
+	if (rc < 0)
+		return rc;
+	rc = end_mount(mounts, mountpoint, lazy);
 	if (rc == -EBUSY) {
 		mount_name_users(mountpoint, users, sizeof(users));
 		failure_set(failure, FAILURE_BUSY, mountpoint,
@@ -465,10 +492,12 @@ void mounts_free(struct mounts *mounts)
 		log_message(LOG_LEVEL_ERROR, "%s: %s", ignored.object,
 			    ignored.message);
 	count = list ? find_targets(mounts, NULL, list, 256) : 0;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
+		(void)!unbind(mounts, list[i], true, NULL);
 		if (end_mount(mounts, list[i], false) < 0 &&
 		    end_mount(mounts, list[i], true) == 0)
 			mark_detached(mounts, list[i]);
+	}
 	free(list);
 	wait_until_gone(mounts, NULL, 2);
 	end_sessions(mounts);

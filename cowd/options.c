@@ -185,6 +185,9 @@ int options_parse(struct cli *cli, const struct option_spec *own, int argc,
 		if (spec->id == OPTION_BASE &&
 		    cli->counts[OPTION_BASE] < CLI_BASES_MAX)
 			cli->bases[cli->counts[OPTION_BASE]] = optarg;
+		if (spec->id == OPTION_BIND &&
+		    cli->counts[OPTION_BIND] < CLI_BASES_MAX)
+			cli->binds[cli->counts[OPTION_BIND]] = optarg;
 		cli->counts[spec->id]++;
 		if (spec->argument)
 			cli->values[spec->id] = optarg;
