@@ -201,8 +201,10 @@ void change_put_new(struct change *change, uint64_t inode,
 /* --- tree_remove.c --- */
 
 /* One link of the inode less; without links it goes, now or when nobody
- * uses it any more. Between change_begin and change_commit. */
-void change_unlink(struct change *change, struct touched *touched);
+ * uses it any more. replaced: something else takes its name. Between
+ * change_begin and change_commit. */
+void change_unlink(struct change *change, struct touched *touched,
+		   bool replaced);
 /* Deletes what has no name, if nobody but the owner of so many references
  * uses it. */
 void node_delete_orphan(struct tree_node *node, uint64_t count);

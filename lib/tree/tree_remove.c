@@ -2,7 +2,9 @@
  * Removing names; and inodes, once they have no name and nobody uses them.
  *
  * I1: an inode without names that is used has an ORPHAN item: if the daemon
- *     dies it is deleted when the head is opened again.
+ *     dies it is deleted when the head is opened again. Used is what is open,
+ *     and what is not base's and a rename took the name of, as long as
+ *     somebody knows the inode.
  */
 #include <endian.h>
 #include <errno.h>
@@ -12,7 +14,8 @@
 
 #include "tree_impl.h"
 
-void change_unlink(struct change *change, struct touched *touched)
+void change_unlink(struct change *change, struct touched *touched,
+		   bool replaced)
 {
 	struct tree_node *node = touched->node;
 	bool is_directory = node->kind == S_IFDIR >> MODE_KIND_SHIFT;
@@ -27,7 +30,10 @@ void change_unlink(struct change *change, struct touched *touched)
 	}
 	touched->item.nlink = 0;
 	mutex_lock(&change->tree->nodes_lock);
-	used = node->open_count > 0;
+	/* Who has looked a name up may be about to open the file, and is told
+	 * to look again, once: what replaces it must not be gone by then. */
+	used = node->open_count > 0 || (replaced && !is_directory &&
+					!node->base && node->references > 1);
 	mutex_unlock(&change->tree->nodes_lock);
 	touched->put = touched->orphan = used; /* I1 */
 	touched->remove = !used;
@@ -179,7 +185,7 @@ static int remove_name(struct change *change, struct tree_node *parent,
 		return rc;
 	if (node->kind == S_IFDIR >> MODE_KIND_SHIFT)
 		change_count_directory(directory, -1);
-	change_unlink(change, touched);
+	change_unlink(change, touched, false);
 	if (below.directory)
 		change_count_directory(directory, 1);
 	change_drop_name(change, parent, name, below.hidden);

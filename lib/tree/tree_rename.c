@@ -172,7 +172,7 @@ static int rename_found(struct change *change, struct place *from,
 	if (to->node && !(flags & RENAME_EXCHANGE)) {
 		if (is_directory(to->node))
 			change_count_directory(to->directory, -1);
-		change_unlink(change, to->touched);
+		change_unlink(change, to->touched, true);
 	}
 	change_directory(change, from->directory);
 	change_directory(change, to->directory);

@@ -162,6 +162,30 @@ static void test_replaced_file_lives_on_while_open(void **state)
 	assert_int_equal(world_items(world, 0, ITEM_TYPE_ORPHAN), 0);
 }
 
+/* A name that is replaced again and again leads to a file for everybody who
+ * looked it up, though he opens it a moment later. */
+static void test_replaced_file_can_still_be_opened(void **state)
+{
+	struct tree_world *world = *state;
+	struct tree_node *node;
+	struct file *file;
+	char data[8] = "";
+	size_t bytes;
+
+	world_put(world, "", "old", "old");
+	world_put(world, "", "new", "new");
+	node = world_node(world, "old");
+	assert_int_equal(world_rename(world, "", "new", "", "old", 0), 0);
+	assert_int_equal(tree_file_open(node, false, &file), 0);
+	assert_int_equal(file_read(file, 0, data, sizeof(data), &bytes), 0);
+	assert_string_equal(data, "old");
+	tree_file_close(node);
+	assert_int_equal(world_items(world, 0, ITEM_TYPE_ORPHAN), 1);
+	tree_node_put(node, 1);
+	assert_int_equal(world_items(world, 0, ITEM_TYPE_ORPHAN), 0);
+	world_expect(world, "old", "new");
+}
+
 static void test_merged_directory_counts_no_links(void **state)
 {
 	struct tree_world *world = *state;
@@ -195,6 +219,7 @@ int main(void)
 		TEST(test_whiteout_is_left_behind),
 		TEST(test_replaced_directory_leaves_no_items),
 		TEST(test_replaced_file_lives_on_while_open),
+		TEST(test_replaced_file_can_still_be_opened),
 		cmocka_unit_test_setup_teardown(
 			test_merged_directory_counts_no_links,
 			world_setup_merged, world_teardown),
