@@ -19,6 +19,7 @@ static const struct check *const tables[] = {
 	posix_name_checks, posix_error_checks, posix_owner_checks,
 	posix_time_checks, posix_lock_checks,  posix_data_checks,
 	posix_map_checks,  posix_xattr_checks, posix_directory_checks,
+	posix_open_checks, posix_race_checks,
 };
 
 static const char *check_name;
