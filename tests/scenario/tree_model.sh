@@ -16,7 +16,7 @@ HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")
 export COWD STORE M SEED=${2:-1} MOUNT_OPTIONS=$TREE_OPTIONS
 "$TREE_TESTS/tree_model" --seed "$SEED" --ops "${1:-5000}" \
 	--every "${3:-250}" --hook "$HOOK" \
-	--start "$B" --without "${TREE_WITHOUT:-tmpfile}" "$M" "$WORK/plain" ||
+	--start "$B" --without "${TREE_WITHOUT:-$(cannot),}" "$M" "$WORK/plain" ||
 	fail "seed $SEED"
 tree_listing "$B" | diff "$WORK/base.before" - || fail "the base has changed"
 tree_down

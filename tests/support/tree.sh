@@ -46,6 +46,13 @@ tree_kill() {
 	tree_mount
 }
 
+# For tree_model --without: what this kernel can't do in M.
+cannot() {
+	python3 -c 'import os, sys
+os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR)' "$M" 2>/dev/null ||
+		printf tmpfile,
+}
+
 # Where a snapshot is seen.
 snapshot_at() { echo "$M/.snapshots/$1"; }
 # shellcheck source=tests/support/tree_plain.sh
