@@ -19,6 +19,7 @@ struct walk {
 	struct name_set seen;
 	const struct layer *layer;
 	int dir_fd;
+	dev_t device;		/* of the directory */
 	bool is_first, is_last; /* layer of those that are merged */
 	bool asks_numbers;	/* a directory may be known by one below */
 };
@@ -47,7 +48,9 @@ static int number_of(const struct walk *walk, const struct dirent *entry,
 	struct base_stat stat;
 	int rc;
 
-	*out_number = base_number(walk->layer->id, entry->d_ino);
+	*out_number = base_number(walk->layer->id,
+				  base_inode_of(walk->layer, walk->device,
+						entry->d_ino));
 	if (kind != DT_DIR || !walk->asks_numbers)
 		return 0;
 	rc = base_lookup(walk->directory, entry->d_name, &node, &stat);
@@ -107,11 +110,13 @@ static int list_layer(struct walk *walk)
 {
 	int fd = base_open_listing(walk->dir_fd);
 	DIR *listing;
+	struct stat st;
 	int rc;
 
 	if (fd < 0)
 		return fd;
-	listing = fdopendir(fd);
+	listing = fstat(fd, &st) == 0 ? fdopendir(fd) : NULL;
+	walk->device = st.st_dev;
 	if (!listing) {
 		rc = -errno;
 		close(fd);

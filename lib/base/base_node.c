@@ -288,7 +288,11 @@ int base_look(const struct layer *layer, int dir_fd, const char *name,
 	out_stat->layer = layer->id;
 	out_stat->base_inode = out_stat->stat.st_ino;
 	out_stat->inode =
-		is_root ? 1 : base_number(layer->id, out_stat->stat.st_ino);
+		is_root ?
+			1 :
+			base_number(layer->id,
+				    base_inode_of(layer, out_stat->stat.st_dev,
+						  out_stat->stat.st_ino));
 	return rc;
 }
 

@@ -34,6 +34,11 @@ uint64_t base_number(uint32_t layer, uint64_t st_ino)
 	return (uint64_t)layer << NUMBER_BITS | number;
 }
 
+bool base_number_is_hash(uint64_t number)
+{
+	return number >> NUMBER_BITS && (number >> (NUMBER_BITS - 1) & 1);
+}
+
 uint32_t base_number_layer(uint64_t number)
 {
 	return (uint32_t)(number >> NUMBER_BITS);

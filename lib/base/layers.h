@@ -109,15 +109,17 @@ struct base_stat {
 
 /*
  * The number in cowd of an object: layer << 40 | 40 bits, which are st_ino if
- * it is below 2^39, else a hash of it. Two objects can have one number (of
- * hashes, or st_dev differ as in a btrfs with subvolumes): whether they are
- * one is told by layer, st_dev and st_ino.
+ * it is below 2^39, else a hash of it. What is on another device than its layer
+ * (a btrfs with subvolumes) has a hash, too. Two objects can have one hash:
+ * whether they are one is told by layer, st_dev and st_ino.
  *
  * A directory of several layers has the number that it has in the one with
  * the lowest id: ids only rise, and so another layer, above or below, leaves
  * all numbers as they are.
  */
 uint64_t base_number(uint32_t layer, uint64_t st_ino);
+/* It is a hash, and another object may have it, too. */
+bool base_number_is_hash(uint64_t number);
 /* The layer that a number is of. 0: it was made in the store. */
 uint32_t base_number_layer(uint64_t number);
 

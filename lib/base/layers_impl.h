@@ -129,6 +129,14 @@ void base_dir_forget(struct base_node *directory);
 /* How statx asks in a layer: not a server, if the layer is on no server: what
  * is mounted in it may be one that does not answer, or ourselves. */
 int base_sync_flag(int fd);
+/* st_ino, or for one of another device than the layer's (a subvolume) what
+ * base_number makes a hash of. */
+static inline uint64_t base_inode_of(const struct layer *layer, dev_t device,
+				     uint64_t st_ino)
+{
+	return device == layer->device ? st_ino : st_ino | UINT64_C(1) << 63;
+}
+
 /* A name in an open directory of that layer, or with "" the directory. */
 NODISCARD int base_look(const struct layer *layer, int dir_fd, const char *name,
 			struct base_stat *out_stat);

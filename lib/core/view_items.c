@@ -111,6 +111,29 @@ int view_items_scan(struct view *view, uint64_t inode, enum item_type type,
 	return rc;
 }
 
+static int visit_origin(void *context, const uint8_t *bytes, size_t key_bytes,
+			const struct item_copy *copy)
+{
+	struct item_key key;
+	int rc = item_key_decode(bytes, key_bytes, &key);
+
+	return rc < 0 || key.type != ITEM_TYPE_ORIGIN ?
+		       rc :
+		       visit_item(context, bytes, key_bytes, copy);
+}
+
+int view_origins_scan(struct view *view, uint64_t first,
+		      view_items_visit *visit, void *context)
+{
+	struct scan_context scan = { visit, context };
+	uint8_t prefix[ITEM_PREFIX_BYTES];
+
+	item_key_prefix(first, ITEM_TYPE_ORIGIN, prefix);
+	/* All but the last byte of the inode. */
+	return items_scan(view->store, items_facts_path, prefix,
+			  sizeof(uint64_t) - 1, visit_origin, &scan);
+}
+
 void view_edit_wait(struct view *view)
 {
 	worker_throttle(view->store);

@@ -43,6 +43,10 @@ typedef int view_items_visit(void *context, const struct item_key *key,
 NODISCARD int view_items_scan(struct view *view, uint64_t inode,
 			      enum item_type type, view_items_visit *visit,
 			      void *context);
+/* The same for the ORIGIN items of the 256 inodes from first on, which is a
+ * multiple of that. */
+NODISCARD int view_origins_scan(struct view *view, uint64_t first,
+				view_items_visit *visit, void *context);
 
 /*
  * One operation on the head: begin, look at inodes as they are, add what

@@ -49,6 +49,8 @@ struct tree {
 	struct tree_node *nodes;	/* by inode */
 	struct lone_layer *lone_layers; /* nodes_lock; they stay */
 	struct tree_node *root;
+	/* An object has another number than its hash; it may be true late. */
+	atomic_bool shares_numbers;
 	bool follow; /* shows new versions of base's files */
 };
 
@@ -66,6 +68,18 @@ void lone_layers_free(struct tree *tree);
  * -ESTALE: there is no ORIGIN item, or what it tells of is gone. */
 NODISCARD int base_of_inode(struct tree *tree, uint64_t inode,
 			    struct base_node **out_base);
+
+/* --- tree_number.c --- */
+
+/* Makes the number in stat, of the object that base is, the one that it has
+ * here, where several may hash to one. */
+NODISCARD int object_number(struct tree *tree, struct base_node *base,
+			    struct base_stat *stat);
+/* The same when somebody else may have taken *number meanwhile. *out_known:
+ * what the node of the number is over, or NULL: there is none. */
+NODISCARD int object_number_again(struct tree *tree, struct base_node *base,
+				  uint64_t *number,
+				  struct base_node **out_known);
 
 /* --- tree_node.c --- */
 

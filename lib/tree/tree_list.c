@@ -126,6 +126,32 @@ static void collector_fini(struct collector *all)
 	free(all->entries);
 }
 
+/* Those that others hash to as well are told as a look-up tells them. */
+static int settle_numbers(struct tree_node *node, struct collector *all)
+{
+	size_t i;
+	int rc = 0;
+
+	if (!atomic_load(&node->tree->shares_numbers))
+		return 0;
+	for (i = 0; rc == 0 && i < all->count; i++) {
+		struct entry *entry = &all->entries[i];
+		struct base_node *base;
+		struct base_stat stat;
+
+		if (!base_number_is_hash(entry->inode))
+			continue;
+		rc = base_lookup(node->base, entry->name, &base, &stat);
+		if (rc == 0) {
+			rc = object_number(node->tree, base, &stat);
+			entry->inode = stat.inode;
+			base_node_put(base);
+		}
+		rc = rc == -ENOENT ? 0 : rc;
+	}
+	return rc;
+}
+
 /* names_lock is held. */
 static int collect(struct tree_node *node, struct collector *all)
 {
@@ -140,6 +166,8 @@ static int collect(struct tree_node *node, struct collector *all)
 		rc = node_load(node, &item);
 	if (rc == 0 && node->base)
 		rc = base_list(node->base, add_below, all);
+	if (rc == 0 && node->base)
+		rc = settle_numbers(node, all);
 	all->rank = 1;
 	if (rc == 0 && atomic_load(&node->stored) != STORED_NO)
 		rc = view_items_scan(node->tree->view, node->inode,

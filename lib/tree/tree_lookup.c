@@ -70,8 +70,12 @@ int find_name(struct tree_node *parent, const char *name,
 	if (!parent->base || parent->remembered)
 		return -ENOENT;
 	rc = base_lookup(parent->base, name, &found->base, &found->stat);
-	if (rc < 0)
+	if (rc == 0)
+		rc = object_number(parent->tree, found->base, &found->stat);
+	if (rc < 0) {
+		found_fini(found);
 		return rc;
+	}
 	found->from_base = true;
 	found->inode = found->stat.inode;
 	found->kind = found->stat.stat.st_mode >> MODE_KIND_SHIFT;

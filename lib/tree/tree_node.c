@@ -39,12 +39,16 @@ struct base_node *node_known_base(struct tree *tree, uint64_t inode)
 	return base;
 }
 
+/* Who comes second takes what the first has made. -EAGAIN: it may be of
+ * another object. */
 static int add_node(struct tree *tree, uint64_t inode, uint32_t kind,
 		    struct base_node *base, struct tree_node **out_node)
 	REQUIRES(tree->nodes_lock)
 {
 	struct tree_node *node = find_node(tree, inode);
 
+	if (node && base && base_number_is_hash(inode))
+		return -EAGAIN;
 	if (node) {
 		node->references++;
 		*out_node = node;
@@ -63,23 +67,60 @@ static int add_node(struct tree *tree, uint64_t inode, uint32_t kind,
 	return 0;
 }
 
-int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
-	      struct base_node *base, struct tree_node **out_node)
+/* The node that there is, with a reference more; *out_node NULL: none. *inode
+ * becomes another one if it is of another object. */
+static int take_node(struct tree *tree, uint64_t *inode, struct base_node *base,
+		     struct tree_node **out_node)
 {
+	bool shared = base && base_number_is_hash(*inode);
+	struct base_node *known = NULL;
 	struct tree_node *node;
 	int rc = 0;
 
+	if (shared)
+		rc = object_number_again(tree, base, inode, &known);
+	if (rc < 0)
+		return rc;
 	mutex_lock(&tree->nodes_lock);
-	node = find_node(tree, inode);
-	if (node)
+	node = find_node(tree, *inode);
+	if (node && shared && node->base != known)
+		rc = -EAGAIN;
+	else if (node)
 		node->references++;
 	mutex_unlock(&tree->nodes_lock);
-	if (!node && !base && inode >= INODE_NEW_END)
-		rc = base_of_inode(tree, inode, &base);
-	if (!node && rc == 0) {
-		mutex_lock(&tree->nodes_lock);
-		rc = add_node(tree, inode, kind, base, &node);
-		mutex_unlock(&tree->nodes_lock);
+	base_node_put(known);
+	*out_node = node;
+	return rc;
+}
+
+static int find_or_add(struct tree *tree, uint64_t inode, uint32_t kind,
+		       struct base_node *base, struct tree_node **out_node)
+{
+	int rc = take_node(tree, &inode, base, out_node);
+
+	if (rc < 0 || *out_node)
+		return rc;
+	mutex_lock(&tree->nodes_lock);
+	rc = add_node(tree, inode, kind, base, out_node);
+	mutex_unlock(&tree->nodes_lock);
+	return rc;
+}
+
+int node_open(struct tree *tree, uint64_t inode, uint32_t kind,
+	      struct base_node *base, struct tree_node **out_node)
+{
+	struct tree_node *node = NULL;
+	int rc = 0;
+
+	if (!base && inode >= INODE_NEW_END) {
+		rc = take_node(tree, &inode, NULL, &node);
+		if (rc == 0 && !node)
+			rc = base_of_inode(tree, inode, &base);
+	}
+	if (rc == 0 && !node) {
+		do
+			rc = find_or_add(tree, inode, kind, base, &node);
+		while (rc == -EAGAIN);
 	}
 	base_node_put(base);
 	if (rc == 0)
