@@ -91,6 +91,8 @@ static const struct command commands[] = {
 	  cmd_path },
 	{ "lsof", "MOUNTPOINT|" TARGET, "list what is open on mounts of trees",
 	  0, 1, NULL, cmd_lsof },
+	{ "swap", "PATH PATH", "exchange the contents of two files of a mount",
+	  2, 2, NULL, cmd_swap },
 	{ "export", TARGET "[@SNAPSHOT] FILE",
 	  "write a sparse image file, or a tree", 1, 2, options_export,
 	  cmd_export },

@@ -199,6 +199,7 @@ int cmd_which(struct cli *cli);
 int cmd_restore(struct cli *cli);
 int cmd_path(struct cli *cli);
 int cmd_lsof(struct cli *cli);
+int cmd_swap(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);
 int cmd_stats(struct cli *cli);

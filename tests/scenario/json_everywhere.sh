@@ -64,6 +64,8 @@ valid diff diff base t.cowd
 valid which which t.cowd -- /
 valid path path t.cowd 1
 valid lsof lsof t.cowd
+: >f1 && : >f2
+dry swap swap f1 f2
 cowd snapshot create -q t.cowd@one
 dry restore restore t.cowd@one -- /
 valid diff diff s.cowd@aa
