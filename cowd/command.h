@@ -197,6 +197,7 @@ int cmd_layer_remove(struct cli *cli);
 int cmd_export(struct cli *cli);
 int cmd_which(struct cli *cli);
 int cmd_restore(struct cli *cli);
+int cmd_commit(struct cli *cli);
 int cmd_path(struct cli *cli);
 int cmd_lsof(struct cli *cli);
 int cmd_swap(struct cli *cli);

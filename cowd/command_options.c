@@ -139,6 +139,10 @@ const struct option_spec options_restore[] = {
 	END
 };
 
+const struct option_spec options_commit[] = {
+	{ OPTION_TO, 0, "to", "DIR", "a copy of the base" }, END
+};
+
 const struct option_spec options_export[] = {
 	{ OPTION_FORMAT, 'O', "format", "FORMAT", "raw; of a tree dir or tar" },
 	{ OPTION_SINCE, 0, "since", "SNAPSHOT", "a layer: what has changed" },

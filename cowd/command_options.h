@@ -18,6 +18,7 @@ extern const struct option_spec options_tree[];
 extern const struct option_spec options_diff[];
 extern const struct option_spec options_layer_add[];
 extern const struct option_spec options_restore[];
+extern const struct option_spec options_commit[];
 extern const struct option_spec options_export[];
 extern const struct option_spec options_gc[];
 extern const struct option_spec options_compact[];

@@ -16,131 +16,22 @@
 #include <sys/stat.h>
 
 #include "export_impl.h"
-#include "tree_diff.h"
+#include "layer_places.h"
 #include "tree_path.h"
 
 #define OCI_WHITEOUT ".wh."
 #define OCI_OPAQUE ".wh..wh..opq"
 
-/* A path that differs. */
-struct place {
-	char *path; /* from the root */
-	bool gone;  /* what was there, or is in the way */
-	bool there; /* in the newer state */
-	bool whole; /* with all that is below */
-	bool done;
-	UT_hash_handle hh;
-};
-
-/* A file of which all names are wanted. */
-struct linked {
-	uint64_t inode;
-	UT_hash_handle hh;
-};
-
 struct layer {
 	struct export *export;
-	struct tree *to;
-	struct place *places;
-	struct linked *linked;
+	struct layer_places places;
 };
 
-static struct place *find_place(struct layer *layer, const char *path,
-				size_t path_bytes)
-{
-	struct place *place;
-
-	HASH_FIND(hh, layer->places, path, path_bytes, place);
-	return place;
-}
-
-static struct place *get_place(struct layer *layer, const char *path)
-{
-	struct place *place = find_place(layer, path, strlen(path));
-
-	if (place)
-		return place;
-	place = calloc(1, sizeof(*place));
-	if (place)
-		place->path = strdup(path);
-	if (!place || !place->path) {
-		free(place);
-		return NULL;
-	}
-	HASH_ADD_KEYPTR(hh, layer->places, place->path, strlen(place->path),
-			place);
-	return place;
-}
-
-static int note(struct layer *layer, const char *path, bool gone, bool there,
-		bool whole)
-{
-	struct place *place = get_place(layer, path);
-
-	if (!place)
-		return -ENOMEM;
-	place->gone |= gone;
-	place->there |= there;
-	place->whole |= whole;
-	return 0;
-}
-
-static bool was_there(struct layer *layer, const char *path)
-{
-	struct tree_node *node;
-	struct tree_attr attr;
-
-	if (tree_find_path(layer->export->from, path, &node, &attr) < 0)
-		return false;
-	tree_node_put(node, 1);
-	return true;
-}
-
-static int visit(void *context, const struct tree_diff_entry *entry)
-{
-	struct layer *layer = context;
-	int rc;
-
-	switch (entry->kind) {
-	case TREE_DIFF_ADDED:
-	case TREE_DIFF_MODIFIED:
-		return note(layer, entry->path, false, true, false);
-	case TREE_DIFF_DELETED:
-		return note(layer, entry->path, true, false, false);
-	case TREE_DIFF_RENAMED:
-		rc = note(layer, entry->path_from, true, false, false);
-		return rc < 0 ? rc :
-				note(layer, entry->path,
-				     was_there(layer, entry->path), true, true);
-	case TREE_DIFF_TYPE:
-		return note(layer, entry->path, true, true, true);
-	}
-	abort();
-}
-
-/* --- files with several names --- */
-
-static int note_linked(struct layer *layer, const struct tree_attr *attr)
-{
-	struct linked *linked;
-
-	if (S_ISDIR(attr->mode) || attr->nlink < 2)
-		return 0;
-	HASH_FIND(hh, layer->linked, &attr->inode, sizeof(attr->inode), linked);
-	if (linked)
-		return 0;
-	linked = calloc(1, sizeof(*linked));
-	if (!linked)
-		return -ENOMEM;
-	linked->inode = attr->inode;
-	HASH_ADD(hh, layer->linked, inode, sizeof(linked->inode), linked);
-	return 0;
-}
-
 /* Names that mean something else to who reads the layer. */
-static int check_name(const struct layer *layer, const char *path,
+static int check_name(void *context, const char *path,
 		      const struct tree_attr *attr)
 {
+	const struct layer *layer = context;
 	struct failure *failure = layer->export->call->failure;
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
@@ -159,76 +50,6 @@ static int check_name(const struct layer *layer, const char *path,
 			 "its name would stand for a whiteout");
 	failure_hint(failure, "--whiteouts overlay");
 	return rc;
-}
-
-/* Looks at all that will be written. */
-static int prepare(struct layer *layer, struct tree_node *node,
-		   const struct tree_attr *attr, const char *path, bool whole)
-{
-	struct tree_listing *listing;
-	size_t i;
-	int rc = check_name(layer, path, attr);
-
-	if (rc == 0)
-		rc = note_linked(layer, attr);
-	if (rc < 0 || !S_ISDIR(attr->mode) || !whole)
-		return rc;
-	rc = tree_list(node, &listing);
-	if (rc < 0)
-		return rc;
-	for (i = 0; i < listing->count && rc == 0; i++) {
-		const char *name = listing->entries[i].name;
-		AUTO_FREE char *below = NULL;
-		struct tree_node *child;
-		struct tree_attr seen;
-
-		if (asprintf(&below, "%s/%s", path, name) < 0)
-			rc = -ENOMEM;
-		if (rc == 0)
-			rc = tree_lookup(node, name, &child, &seen);
-		if (rc < 0)
-			break;
-		rc = prepare(layer, child, &seen, below, true);
-		tree_node_put(child, 1);
-	}
-	tree_listing_free(listing);
-	return rc;
-}
-
-static int visit_name(void *context, const char *path, uint64_t inode,
-		      uint32_t kind)
-{
-	struct layer *layer = context;
-	struct linked *linked;
-
-	(void)kind;
-	HASH_FIND(hh, layer->linked, &inode, sizeof(inode), linked);
-	return linked ? note(layer, path, false, true, false) : 0;
-}
-
-/* I2 */
-static int note_links(struct layer *layer)
-{
-	struct place *place, *next;
-	struct tree_node *node;
-	struct tree_attr attr;
-	int rc = 0;
-
-	HASH_ITER(hh, layer->places, place, next)
-	{
-		if (!place->there)
-			continue;
-		rc = tree_find_path(layer->to, place->path, &node, &attr);
-		if (rc < 0)
-			return rc;
-		rc = prepare(layer, node, &attr, place->path,
-			     place->whole || place->gone);
-		tree_node_put(node, 1);
-		if (rc < 0)
-			return rc;
-	}
-	return layer->linked ? tree_walk_names(layer->to, visit_name, layer) :
-			       0;
 }
 
 /* --- writing --- */
@@ -304,7 +125,8 @@ static int write_there(struct layer *layer, const struct place *place)
 	AUTO_FREE char *path = archive_path(layer, place->path);
 	struct tree_node *node;
 	struct tree_attr attr;
-	int rc = path ? tree_find_path(layer->to, place->path, &node, &attr) :
+	int rc = path ? tree_find_path(layer->places.to, place->path, &node,
+				       &attr) :
 			-ENOMEM;
 
 	if (rc < 0)
@@ -334,7 +156,8 @@ static int write_above(struct layer *layer, const struct place *place,
 	while (rc == 0 && (slash = strchr(slash, '/'))) {
 		AUTO_FREE char *above =
 			strndup(place->path, (size_t)(slash++ - place->path));
-		struct place *known = above ? get_place(layer, above) : NULL;
+		struct place *known =
+			above ? layer_places_get(&layer->places, above) : NULL;
 
 		if (!known)
 			return -ENOMEM;
@@ -362,43 +185,23 @@ static int write_place(struct layer *layer, struct place *place)
 			      write_whiteout(layer, place->path);
 }
 
-static int by_path(const struct place *a, const struct place *b)
-{
-	return strcmp(a->path, b->path);
-}
-
-static void layer_fini(struct layer *layer)
-{
-	struct place *place, *next;
-	struct linked *linked, *other;
-
-	HASH_ITER(hh, layer->places, place, next)
-	{
-		HASH_DEL(layer->places, place);
-		free(place->path);
-		free(place);
-	}
-	HASH_ITER(hh, layer->linked, linked, other)
-	{
-		HASH_DEL(layer->linked, linked);
-		free(linked);
-	}
-}
-
 int export_layer(struct export *export, struct tree *to)
 {
-	struct layer layer = { .export = export, .to = to };
+	struct layer layer = {
+		.export = export,
+		.places = { .from = export->from,
+			    .to = to,
+			    .check = check_name,
+			    .context = &layer },
+	};
 	struct place *place, *next;
-	int rc = tree_diff(export->from, to, true, visit, &layer);
+	int rc = layer_places_find(&layer.places);
 
-	if (rc == 0)
-		rc = note_links(&layer);
-	HASH_SORT(layer.places, by_path);
 	/* Places that are added on the way are done when they are. */
-	HASH_ITER(hh, layer.places, place, next)
+	HASH_ITER(hh, layer.places.list, place, next)
 	{
 		rc = rc < 0 ? rc : write_place(&layer, place);
 	}
-	layer_fini(&layer);
+	layer_places_fini(&layer.places);
 	return rc;
 }
