@@ -49,18 +49,13 @@ void diverge_fill_stat(struct diverge *diverge, struct diverge_node *node,
 	st->st_ino = diverge_shown_inode(diverge, node, found);
 	if (S_ISDIR(st->st_mode))
 		st->st_nlink = 1; /* nobody counts what is in it */
+	if (node != diverge->root && !node->names &&
+	    (S_ISDIR(st->st_mode) || diverge_is_fixed(diverge, found->layer)))
+		st->st_nlink =
+			0; /* what base has is not the mount's any more */
 	if (node == diverge->root)
 		diverge_apply_root(diverge, st);
 	override(diverge->options, st);
-}
-
-double diverge_attr_timeout(const struct diverge *diverge,
-			    const struct stat *st)
-{
-	/* Another name is another inode for the kernel. */
-	return !S_ISDIR(st->st_mode) && st->st_nlink > 1 ?
-		       0 :
-		       diverge->options->attr_timeout_s;
 }
 
 /* What the root is, whatever is above it. */
@@ -116,8 +111,7 @@ void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
 		rc = diverge_see(req, path, &found);
 	if (rc == 0)
 		rc = diverge_node_know(diverge, parent,
-				       slash ? slash + 1 : path,
-				       found.st.st_mode & S_IFMT, &node);
+				       slash ? slash + 1 : path, &found, &node);
 	memset(entry, 0, sizeof(*entry));
 	if (rc < 0) {
 		fuse_reply_err(req, -rc);
@@ -126,7 +120,7 @@ void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
 	entry->ino = node->id;
 	entry->entry_timeout = diverge->options->entry_timeout_s;
 	diverge_fill_stat(diverge, node, &found, &entry->attr);
-	entry->attr_timeout = diverge_attr_timeout(diverge, &entry->attr);
+	entry->attr_timeout = diverge->options->attr_timeout_s;
 	if (out_known)
 		*out_known = node->id;
 	else if (fuse_reply_entry(req, entry) == -ENOENT)
@@ -151,7 +145,7 @@ void diverge_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	if (rc < 0)
 		fuse_reply_err(req, -rc);
 	else
-		fuse_reply_attr(req, &st, diverge_attr_timeout(diverge, &st));
+		fuse_reply_attr(req, &st, diverge->options->attr_timeout_s);
 }
 
 static int set_size(fuse_req_t req, const struct diverge_request *request,
@@ -301,7 +295,7 @@ void diverge_setattr(fuse_req_t req, fuse_ino_t id, struct stat *st, int to_set,
 	if (rc < 0)
 		fuse_reply_err(req, -rc);
 	else
-		fuse_reply_attr(req, &now, diverge_attr_timeout(diverge, &now));
+		fuse_reply_attr(req, &now, diverge->options->attr_timeout_s);
 }
 
 void diverge_statfs(fuse_req_t req, fuse_ino_t id)

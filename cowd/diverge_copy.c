@@ -334,6 +334,8 @@ int diverge_make_own(fuse_req_t req, struct diverge_node *node,
 		return rc;
 	diverge_found_close(found);
 	rc = diverge_find(diverge, path, found);
+	if (rc == 0 && node)
+		diverge_node_note_copy(diverge, node, found);
 	if (rc == 0 && node && S_ISREG(found->st.st_mode))
 		diverge_switch_handles(diverge, node, found->layer, path);
 	return rc;

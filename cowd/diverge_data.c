@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "diverge_front.h"
+#include "tree_front.h"
 
 int diverge_open_flags(int flags)
 {
@@ -28,27 +29,14 @@ int diverge_handle_new(struct diverge *diverge, struct diverge_node *node,
 	}
 	handle->fd = fd;
 	handle->layer = layer;
-	handle->node = node;
-	mutex_lock(&diverge->lock);
-	handle->next = node->handles;
-	node->handles = handle;
-	node->references++;
-	mutex_unlock(&diverge->lock);
+	diverge_node_add_handle(diverge, node, handle);
 	fi->fh = (uint64_t)(uintptr_t)handle;
 	return 0;
 }
 
 void diverge_handle_free(struct diverge *diverge, struct diverge_handle *handle)
 {
-	struct diverge_handle **link;
-
-	mutex_lock(&diverge->lock);
-	link = &handle->node->handles;
-	while (*link != handle)
-		link = &(*link)->next;
-	*link = handle->next;
-	mutex_unlock(&diverge->lock);
-	diverge_node_put(diverge, handle->node, 1);
+	diverge_node_remove_handle(diverge, handle);
 	close(handle->fd);
 	free(handle);
 }
@@ -128,7 +116,7 @@ void diverge_kill_mode(fuse_req_t req, int fd)
 	    fstat(fd, &st) < 0 || !(st.st_mode & (S_ISUID | S_ISGID)))
 		return;
 	mode = st.st_mode & 07777 & ~(mode_t)S_ISUID;
-	if (mode & S_IXGRP)
+	if ((mode & S_IXGRP) || !front_keeps_setgid(req, st.st_gid))
 		mode &= ~(mode_t)S_ISGID;
 	(void)!fchmod(fd, mode);
 }

@@ -53,15 +53,22 @@ struct diverge_handle {
 	struct diverge_handle *next; /* of the node */
 };
 
+/* Which file it is, as the file systems below count. */
+struct diverge_object {
+	dev_t device;
+	ino_t inode;
+};
+
 struct diverge_node {
-	fuse_ino_t id;		     /* never used again */
-	struct diverge_node *parent; /* counted; NULL: the root, or nameless */
-	struct diverge_name *name;
-	mode_t kind;	     /* S_IFMT bits */
-	ino_t shown_inode;   /* 0: not told yet */
-	uint64_t references; /* look-ups, children, requests, handles */
+	fuse_ino_t id;		    /* never used again */
+	struct diverge_name *names; /* NULL: the root, or nameless */
+	mode_t kind;		    /* S_IFMT bits */
+	ino_t shown_inode;	    /* 0: not told yet */
+	uint64_t references;	    /* look-ups, children, requests, handles */
 	struct diverge_handle *handles;
-	UT_hash_handle by_id, by_name;
+	bool has_object;
+	struct diverge_object object;
+	UT_hash_handle by_id, by_object;
 };
 
 struct diverge {
@@ -80,7 +87,8 @@ struct diverge {
 	pthread_rwlock_t names;
 	struct mutex lock;
 	/* lock: */
-	struct diverge_node *nodes, *named;
+	struct diverge_node *nodes, *objects;
+	struct diverge_name *named;
 	struct diverge_node *root;
 	fuse_ino_t next_id;
 	struct stat root_set; /* what was set of the root, which has no place */
@@ -211,19 +219,29 @@ NODISCARD int diverge_node_path(struct diverge *diverge,
 /* The node of a name, which the kernel will know: with a reference. */
 NODISCARD int diverge_node_know(struct diverge *diverge,
 				struct diverge_node *parent, const char *name,
-				mode_t kind, struct diverge_node **out_node);
+				const struct diverge_found *found,
+				struct diverge_node **out_node);
+/* What it is was copied: it is that copy from now on. */
+void diverge_node_note_copy(struct diverge *diverge, struct diverge_node *node,
+			    const struct diverge_found *found);
+void diverge_node_add_handle(struct diverge *diverge, struct diverge_node *node,
+			     struct diverge_handle *handle);
+void diverge_node_remove_handle(struct diverge *diverge,
+				struct diverge_handle *handle);
 /* With names held exclusively: the name is gone; it leads to another node. */
 void diverge_node_drop_name(struct diverge *diverge,
 			    struct diverge_node *parent, const char *name);
+/* is_copy: the file that has the new name is another one. */
 NODISCARD int diverge_node_rename(struct diverge *diverge,
 				  struct diverge_node *parent, const char *name,
 				  struct diverge_node *new_parent,
-				  const char *new_name);
-NODISCARD int diverge_node_exchange(struct diverge *diverge,
-				    struct diverge_node *parent,
-				    const char *name,
-				    struct diverge_node *other_parent,
-				    const char *other_name);
+				  const char *new_name, bool is_copy);
+void diverge_node_exchange(struct diverge *diverge, struct diverge_node *parent,
+			   const char *name, struct diverge_node *other_parent,
+			   const char *other_name);
+/* Of the directory that it is in; 0: not told yet. */
+ino_t diverge_parent_inode(struct diverge *diverge,
+			   const struct diverge_node *node);
 /* The inode number that is told of it. */
 ino_t diverge_shown_inode(struct diverge *diverge, struct diverge_node *node,
 			  const struct diverge_found *found);
@@ -255,9 +273,6 @@ NODISCARD int diverge_find_node(const struct diverge_request *request,
 void diverge_apply_root(struct diverge *diverge, struct stat *st);
 /* A name came to be in the root, or went. */
 void diverge_touch_root(struct diverge *diverge);
-/* How long the kernel may believe it. */
-double diverge_attr_timeout(const struct diverge *diverge,
-			    const struct stat *st);
 /* Answers with what was found under a name, or rc. With names held. */
 void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
 			 const char *path, int rc, fuse_ino_t *out_known,

@@ -23,7 +23,8 @@ struct listing {
 	struct listed *names;
 	struct listed **entries;
 	size_t count;
-	ino_t inode, parent; /* of "." and ".." */
+	ino_t inode, parent;	       /* of "." and ".." */
+	struct diverge_handle *handle; /* so that it can be asked when gone */
 };
 
 static void listing_free(struct listing *listing)
@@ -177,8 +178,8 @@ static void note_inodes(struct diverge *diverge,
 
 	mutex_lock(&diverge->lock);
 	listing->inode = node->shown_inode;
-	listing->parent = node->parent ? node->parent->shown_inode : 0;
 	mutex_unlock(&diverge->lock);
+	listing->parent = diverge_parent_inode(diverge, node);
 	if (!listing->inode)
 		listing->inode = node->id;
 	if (!listing->parent)
@@ -189,6 +190,29 @@ static void note_inodes(struct diverge *diverge,
 		if (known)
 			listing->entries[i]->inode = known;
 	}
+}
+
+static void close_listing(struct diverge *diverge, struct listing *listing)
+{
+	diverge_handle_free(diverge, listing->handle);
+	listing_free(listing);
+}
+
+static int keep_open(struct diverge_request *request, struct listing *listing)
+{
+	AUTO_FOUND struct diverge_found found = DIVERGE_FOUND_NONE;
+	struct diverge_handle *handle = calloc(1, sizeof(*handle));
+	int rc = handle ? diverge_find_node(request, &found) : -ENOMEM;
+
+	if (rc < 0) {
+		free(handle);
+		return rc;
+	}
+	handle->fd = take_fd(&found.fd);
+	handle->layer = found.layer;
+	diverge_node_add_handle(request->diverge, request->node, handle);
+	listing->handle = handle;
+	return 0;
 }
 
 void diverge_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
@@ -203,15 +227,18 @@ void diverge_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 					-ENOENT;
 		if (rc == 0)
 			note_inodes(request.diverge, request.node, listing);
+		if (rc == 0)
+			rc = keep_open(&request, listing);
 		diverge_end(&request);
 	}
 	if (rc < 0) {
+		listing_free(listing);
 		fuse_reply_err(req, -rc);
 		return;
 	}
 	fi->fh = (uint64_t)(uintptr_t)listing;
 	if (fuse_reply_open(req, fi) == -ENOENT)
-		listing_free(listing);
+		close_listing(request.diverge, listing);
 }
 
 /* Offsets: 1 is behind ".", 2 behind "..", then the entries. */
@@ -253,6 +280,6 @@ void diverge_releasedir(fuse_req_t req, fuse_ino_t id,
 			struct fuse_file_info *fi)
 {
 	(void)id;
-	listing_free((struct listing *)(uintptr_t)fi->fh);
+	close_listing(diverge_of(req), (struct listing *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }

@@ -381,9 +381,6 @@ void diverge_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t new_parent,
 	file.has_path = rc == 0;
 	if (rc == 0 || rc == -ENOENT)
 		rc = link_file(req, &file, request.path);
-	/* Its number of links; this waits for nothing that a request holds. */
-	if (rc == 0)
-		fuse_lowlevel_notify_inval_inode(diverge->session, id, -1, 0);
 	diverge_reply_entry(req, request.node, request.path, rc, NULL, &entry);
 	diverge_end(&request);
 	diverge_node_put(diverge, file.node, 1);

@@ -1,9 +1,13 @@
 /*
- * Nodes: what the kernel knows, as parents and names.
+ * Nodes: what the kernel knows, by names, and by what they are.
  *
- * I1: a parent stays as long as a node below it, so that every node has a
- *     path, or, once its name is gone, none.
- * I2: a name leads to one node at most: that of who looked it up last.
+ * I1: a parent stays as long as a name below it, so that every node has a
+ *     path, or, once its names are gone, none.
+ * I2: a name leads to one node at most.
+ * I3: names of one file are names of one node, as its pages and attributes are
+ *     to be the same by all of them; but not of base's files, which are
+ *     copied one by one when they are changed. Which file it is, is forgotten
+ *     when neither a name nor a handle keeps its number from being another's.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -13,84 +17,132 @@
 
 #include "diverge_front.h"
 
-/* The key of a name. */
-struct diverge_name {
+struct name_key {
 	fuse_ino_t parent;
-	char text[];
+	char text[NAME_MAX + 1];
 };
 
-static size_t key_bytes(const char *name)
+struct diverge_name {
+	struct diverge_node *node, *parent;
+	struct diverge_name *next; /* of the node */
+	UT_hash_handle hh;
+	struct name_key key; /* the text as long as it is */
+};
+
+static size_t key_bytes(const char *text)
 {
-	return offsetof(struct diverge_name, text) + strlen(name);
+	return offsetof(struct name_key, text) + strlen(text);
 }
 
-static struct diverge_name *new_name_of(const struct diverge_node *parent,
-					const char *text)
-{
-	struct diverge_name *name = malloc(key_bytes(text) + 1);
-
-	if (name) {
-		name->parent = parent->id;
-		memcpy(name->text, text, strlen(text) + 1);
-	}
-	return name;
-}
-
-static struct diverge_node *find_named(struct diverge *diverge,
+static struct diverge_name *find_named(const struct diverge *diverge,
 				       const struct diverge_node *parent,
 				       const char *text) REQUIRES(diverge->lock)
 {
-	struct diverge_name *name = new_name_of(parent, text);
-	struct diverge_node *node = NULL;
+	struct name_key key = { .parent = parent->id };
+	struct diverge_name *name;
 
-	if (name)
-		HASH_FIND(by_name, diverge->named, name, key_bytes(text), node);
-	free(name);
-	return node;
+	if (strlen(text) > NAME_MAX)
+		return NULL;
+	memcpy(key.text, text, strlen(text) + 1);
+	HASH_FIND(hh, diverge->named, &key, key_bytes(text), name);
+	return name;
 }
 
-static void set_name(struct diverge *diverge, struct diverge_node *node,
-		     struct diverge_node *parent, struct diverge_name *name)
+static int add_name(struct diverge *diverge, struct diverge_node *node,
+		    struct diverge_node *parent, const char *text)
 	REQUIRES(diverge->lock)
 {
-	node->parent = parent;
-	node->name = name;
+	struct diverge_name *name = calloc(
+		1, offsetof(struct diverge_name, key) + key_bytes(text) + 1);
+
+	if (!name)
+		return -ENOMEM;
+	name->node = node;
+	name->parent = parent;
+	name->key.parent = parent->id;
+	memcpy(name->key.text, text, strlen(text) + 1);
+	name->next = node->names;
+	node->names = name;
 	parent->references++; /* I1 */
-	HASH_ADD_KEYPTR(by_name, diverge->named, node->name,
-			key_bytes(name->text), node);
+	HASH_ADD_KEYPTR(hh, diverge->named, &name->key, key_bytes(text), name);
+	return 0;
+}
+
+static void unlist_name(struct diverge_name *name)
+{
+	struct diverge_name **link = &name->node->names;
+
+	while (*link != name)
+		link = &(*link)->next;
+	*link = name->next;
+}
+
+static void list_name(struct diverge_name *name, struct diverge_node *node)
+{
+	name->node = node;
+	name->next = node->names;
+	node->names = name;
+}
+
+static void set_object(struct diverge *diverge, struct diverge_node *node,
+		       const struct diverge_object *object)
+	REQUIRES(diverge->lock)
+{
+	if (node->has_object)
+		HASH_DELETE(by_object, diverge->objects, node);
+	node->has_object = object != NULL;
+	if (!object)
+		return;
+	node->object = *object;
+	HASH_ADD(by_object, diverge->objects, object, sizeof(node->object),
+		 node);
+}
+
+/* I3 */
+static void forget_object(struct diverge *diverge, struct diverge_node *node)
+	REQUIRES(diverge->lock)
+{
+	if (!node->names && !node->handles)
+		set_object(diverge, node, NULL);
 }
 
 /* Returns the parent, of which a reference is to be put. */
 static struct diverge_node *take_name(struct diverge *diverge,
-				      struct diverge_node *node)
+				      struct diverge_name *name)
 	REQUIRES(diverge->lock)
 {
-	struct diverge_node *parent = node->parent;
+	struct diverge_node *parent = name->parent;
 
-	if (!parent)
-		return NULL;
-	HASH_DELETE(by_name, diverge->named, node);
-	free(node->name);
-	node->name = NULL;
-	node->parent = NULL;
+	HASH_DELETE(hh, diverge->named, name);
+	unlist_name(name);
+	forget_object(diverge, name->node);
+	free(name);
 	return parent;
 }
 
 static void put_locked(struct diverge *diverge, struct diverge_node *node,
 		       uint64_t count) REQUIRES(diverge->lock)
 {
-	while (node) {
-		struct diverge_node *parent;
+	struct diverge_node *parent, *next;
 
+	for (; node; node = next, count = 1) {
 		node->references -= count < node->references ? count :
 							       node->references;
 		if (node->references > 0)
 			return;
-		parent = take_name(diverge, node);
+		next = NULL;
+		while (node->names) {
+			parent = take_name(diverge, node->names);
+			/* Directories have one name; of others the parents are
+			 * held by what is looked at. */
+			if (node->names)
+				put_locked(diverge, parent, 1);
+			else
+				next = parent;
+		}
+		set_object(diverge, node, NULL);
 		HASH_DELETE(by_id, diverge->nodes, node);
 		free(node);
-		node = parent;
-		count = 1;
 	}
 }
 
@@ -118,24 +170,33 @@ int diverge_nodes_init(struct diverge *diverge)
 	return diverge->root ? 0 : -ENOMEM;
 }
 
+static void free_node(struct diverge *diverge, struct diverge_node *node)
+{
+	while (node->handles) {
+		struct diverge_handle *handle = node->handles;
+
+		node->handles = handle->next;
+		close(handle->fd);
+		free(handle);
+	}
+	while (node->names) {
+		struct diverge_name *name = node->names;
+
+		node->names = name->next;
+		free(name);
+	}
+	HASH_DELETE(by_id, diverge->nodes, node);
+	free(node);
+}
+
 void diverge_nodes_fini(struct diverge *diverge)
 {
 	struct diverge_node *node, *next;
 
-	HASH_CLEAR(by_name, diverge->named);
+	HASH_CLEAR(hh, diverge->named);
+	HASH_CLEAR(by_object, diverge->objects);
 	HASH_ITER(by_id, diverge->nodes, node, next)
-	{
-		while (node->handles) {
-			struct diverge_handle *handle = node->handles;
-
-			node->handles = handle->next;
-			close(handle->fd);
-			free(handle);
-		}
-		HASH_DELETE(by_id, diverge->nodes, node);
-		free(node->name);
-		free(node);
-	}
+	free_node(diverge, node);
 	mutex_fini(&diverge->lock);
 }
 
@@ -172,9 +233,10 @@ int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
 	path[at] = '\0';
 	mutex_lock(&diverge->lock);
 	while (node != diverge->root && rc == 0) {
-		size_t length = node->parent ? strlen(node->name->text) : 0;
+		const struct diverge_name *name = node->names;
+		size_t length = name ? strlen(name->key.text) : 0;
 
-		if (!node->parent)
+		if (!name)
 			rc = -ENOENT;
 		else if (length + 1 > at)
 			rc = -ENAMETOOLONG;
@@ -183,106 +245,180 @@ int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
 		if (path[at])
 			path[--at] = '/';
 		at -= length;
-		memcpy(path + at, node->name->text, length);
-		node = node->parent;
+		memcpy(path + at, name->key.text, length);
+		node = name->parent;
 	}
 	mutex_unlock(&diverge->lock);
 	memmove(path, path + at, PATH_MAX - at);
 	return rc;
 }
 
-int diverge_node_know(struct diverge *diverge, struct diverge_node *parent,
-		      const char *name, mode_t kind,
-		      struct diverge_node **out_node)
+/* What the name leads to, or NULL: the name is gone then. object NULL: it may
+ * be anything of that kind. */
+static struct diverge_node *match_name(struct diverge *diverge,
+				       struct diverge_name *name, mode_t kind,
+				       const struct diverge_object *object,
+				       struct diverge_node *other)
+	REQUIRES(diverge->lock)
 {
-	struct diverge_name *key = new_name_of(parent, name);
-	struct diverge_node *node = NULL, *put = NULL;
+	struct diverge_node *node = name->node;
+	bool same = object && node->has_object &&
+		    memcmp(&node->object, object, sizeof(*object)) == 0;
 
-	mutex_lock(&diverge->lock);
-	if (key)
-		node = find_named(diverge, parent, name);
-	if (node && node->kind != kind) {
-		/* Somebody put another thing there. */
-		put = take_name(diverge, node);
-		node = NULL;
+	if (node->kind == kind && (!other || other == node)) {
+		if (!object || same)
+			return node;
+		/* It was copied, or somebody put another file there. */
+		if (!name->next && node->names == name) {
+			set_object(diverge, node, object);
+			return node;
+		}
 	}
+	put_locked(diverge, take_name(diverge, name), 1);
+	return NULL;
+}
+
+static struct diverge_node *know_locked(struct diverge *diverge,
+					struct diverge_node *parent,
+					const char *text, mode_t kind,
+					const struct diverge_object *object)
+	REQUIRES(diverge->lock)
+{
+	struct diverge_name *name = find_named(diverge, parent, text);
+	struct diverge_node *node = NULL, *found = NULL;
+
+	if (object)
+		HASH_FIND(by_object, diverge->objects, object, sizeof(*object),
+			  found);
+	if (found && found->kind != kind) {
+		set_object(diverge, found, NULL);
+		found = NULL;
+	}
+	if (name)
+		node = match_name(diverge, name, kind, object, found);
 	if (node) {
 		node->references++;
-	} else if (key) {
-		node = new_node(diverge, kind);
-		if (node)
-			set_name(diverge, node, parent, TAKE_PTR(key));
+		return node;
 	}
-	put_locked(diverge, put, 1);
+	node = found;
+	if (node)
+		node->references++;
+	else
+		node = new_node(diverge, kind);
+	if (!node)
+		return NULL;
+	if (add_name(diverge, node, parent, text) < 0) {
+		put_locked(diverge, node, 1);
+		return NULL;
+	}
+	if (object && !found)
+		set_object(diverge, node, object);
+	return node;
+}
+
+/* I3 */
+static const struct diverge_object *object_of(const struct diverge *diverge,
+					      const struct diverge_found *found,
+					      struct diverge_object *object)
+{
+	memset(object, 0, sizeof(*object));
+	object->device = found->st.st_dev;
+	object->inode = found->st.st_ino;
+	return S_ISDIR(found->st.st_mode) ||
+			       diverge_is_fixed(diverge, found->layer) ?
+		       NULL :
+		       object;
+}
+
+int diverge_node_know(struct diverge *diverge, struct diverge_node *parent,
+		      const char *name, const struct diverge_found *found,
+		      struct diverge_node **out_node)
+{
+	struct diverge_object object;
+	const struct diverge_object *known = object_of(diverge, found, &object);
+	struct diverge_node *node;
+
+	mutex_lock(&diverge->lock);
+	node = know_locked(diverge, parent, name, found->st.st_mode & S_IFMT,
+			   known);
 	mutex_unlock(&diverge->lock);
-	free(key);
 	if (!node)
 		return -ENOMEM;
 	*out_node = node;
 	return 0;
 }
 
-void diverge_node_drop_name(struct diverge *diverge,
-			    struct diverge_node *parent, const char *name)
+void diverge_node_note_copy(struct diverge *diverge, struct diverge_node *node,
+			    const struct diverge_found *found)
 {
-	struct diverge_node *node;
+	struct diverge_object object;
+	const struct diverge_object *known = object_of(diverge, found, &object);
+	const struct diverge_node *other;
 
 	mutex_lock(&diverge->lock);
-	node = find_named(diverge, parent, name);
-	if (node)
-		put_locked(diverge, take_name(diverge, node), 1);
+	HASH_FIND(by_object, diverge->objects, &object, sizeof(object), other);
+	if (known && !other)
+		set_object(diverge, node, known);
+	mutex_unlock(&diverge->lock);
+}
+
+void diverge_node_drop_name(struct diverge *diverge,
+			    struct diverge_node *parent, const char *text)
+{
+	struct diverge_name *name;
+
+	mutex_lock(&diverge->lock);
+	name = find_named(diverge, parent, text);
+	if (name)
+		put_locked(diverge, take_name(diverge, name), 1);
 	mutex_unlock(&diverge->lock);
 }
 
 int diverge_node_rename(struct diverge *diverge, struct diverge_node *parent,
-			const char *name, struct diverge_node *new_parent,
-			const char *new_name)
+			const char *text, struct diverge_node *new_parent,
+			const char *new_text, bool is_copy)
 {
-	struct diverge_name *key = new_name_of(new_parent, new_name);
-	struct diverge_node *node, *replaced;
+	struct diverge_name *name, *replaced;
+	int rc = 0;
 
-	if (!key)
-		return -ENOMEM;
 	mutex_lock(&diverge->lock);
-	replaced = find_named(diverge, new_parent, new_name);
+	replaced = find_named(diverge, new_parent, new_text);
 	if (replaced)
 		put_locked(diverge, take_name(diverge, replaced), 1);
-	node = find_named(diverge, parent, name);
-	if (node) {
-		struct diverge_node *old = take_name(diverge, node);
+	name = find_named(diverge, parent, text);
+	if (name) {
+		struct diverge_node *node = name->node;
 
-		set_name(diverge, node, new_parent, TAKE_PTR(key));
-		put_locked(diverge, old, 1);
+		/* Its other names lead to the file that stays. */
+		if (!is_copy || (node->names == name && !name->next))
+			rc = add_name(diverge, node, new_parent, new_text);
+		put_locked(diverge, take_name(diverge, name), 1);
 	}
 	mutex_unlock(&diverge->lock);
-	free(key);
-	return 0;
+	return rc;
 }
 
-int diverge_node_exchange(struct diverge *diverge, struct diverge_node *parent,
-			  const char *name, struct diverge_node *other_parent,
-			  const char *other_name)
+void diverge_node_exchange(struct diverge *diverge, struct diverge_node *parent,
+			   const char *text, struct diverge_node *other_parent,
+			   const char *other_text)
 {
-	struct diverge_name *key = new_name_of(parent, name);
-	struct diverge_name *other_key = new_name_of(other_parent, other_name);
-	struct diverge_node *node, *other;
+	struct diverge_name *name, *other;
+	struct diverge_node *node;
 
 	mutex_lock(&diverge->lock);
-	node = find_named(diverge, parent, name);
-	other = find_named(diverge, other_parent, other_name);
-	if (key && other_key && node && other && node != other) {
-		/* Both parents keep a name, and so their references. */
-		(void)take_name(diverge, node);
-		(void)take_name(diverge, other);
-		parent->references--;
-		other_parent->references--;
-		set_name(diverge, node, other_parent, TAKE_PTR(other_key));
-		set_name(diverge, other, parent, TAKE_PTR(key));
+	name = find_named(diverge, parent, text);
+	other = find_named(diverge, other_parent, other_text);
+	if (name && other && name->node != other->node) {
+		node = name->node;
+		unlist_name(name);
+		unlist_name(other);
+		list_name(name, other->node);
+		list_name(other, node);
+	} else if (name || other) {
+		name = name ? name : other;
+		put_locked(diverge, take_name(diverge, name), 1);
 	}
 	mutex_unlock(&diverge->lock);
-	free(key);
-	free(other_key);
-	return 0;
 }
 
 ino_t diverge_inode(const struct diverge *diverge, unsigned layer, ino_t inode)
@@ -352,12 +488,49 @@ void diverge_end(struct diverge_request *request)
 ino_t diverge_known_inode(struct diverge *diverge,
 			  const struct diverge_node *parent, const char *name)
 {
-	const struct diverge_node *node;
+	const struct diverge_name *known;
 	ino_t inode;
 
 	mutex_lock(&diverge->lock);
-	node = find_named(diverge, parent, name);
-	inode = node ? node->shown_inode : 0;
+	known = find_named(diverge, parent, name);
+	inode = known ? known->node->shown_inode : 0;
 	mutex_unlock(&diverge->lock);
 	return inode;
+}
+
+ino_t diverge_parent_inode(struct diverge *diverge,
+			   const struct diverge_node *node)
+{
+	ino_t inode;
+
+	mutex_lock(&diverge->lock);
+	inode = node->names ? node->names->parent->shown_inode : 0;
+	mutex_unlock(&diverge->lock);
+	return inode;
+}
+
+void diverge_node_add_handle(struct diverge *diverge, struct diverge_node *node,
+			     struct diverge_handle *handle)
+{
+	mutex_lock(&diverge->lock);
+	handle->node = node;
+	handle->next = node->handles;
+	node->handles = handle;
+	node->references++;
+	mutex_unlock(&diverge->lock);
+}
+
+void diverge_node_remove_handle(struct diverge *diverge,
+				struct diverge_handle *handle)
+{
+	struct diverge_node *node = handle->node;
+	struct diverge_handle **link = &node->handles;
+
+	mutex_lock(&diverge->lock);
+	while (*link != handle)
+		link = &(*link)->next;
+	*link = handle->next;
+	forget_object(diverge, node);
+	put_locked(diverge, node, 1);
+	mutex_unlock(&diverge->lock);
 }

@@ -292,17 +292,28 @@ static int rename_nodes(const struct renaming *renaming,
 			struct diverge_node *new_parent, const char *new_name)
 {
 	struct diverge *diverge = renaming->diverge;
+	const struct stat *before = &renaming->source.st;
+	AUTO_FOUND struct diverge_found found = DIVERGE_FOUND_NONE;
 	struct diverge_node *node;
+	bool is_copy;
 	int rc;
 
-	if (renaming->flags & RENAME_EXCHANGE)
-		return diverge_node_exchange(diverge, parent, name, new_parent,
-					     new_name);
-	rc = diverge_node_rename(diverge, parent, name, new_parent, new_name);
-	if (rc < 0 || !S_ISREG(renaming->source.st.st_mode) ||
+	if (renaming->flags & RENAME_EXCHANGE) {
+		diverge_node_exchange(diverge, parent, name, new_parent,
+				      new_name);
+		return 0;
+	}
+	rc = diverge_find(diverge, renaming->to, &found);
+	is_copy = rc == 0 && !S_ISDIR(before->st_mode) &&
+		  (found.st.st_ino != before->st_ino ||
+		   found.st.st_dev != before->st_dev);
+	if (rc == 0)
+		rc = diverge_node_rename(diverge, parent, name, new_parent,
+					 new_name, is_copy);
+	if (rc < 0 || !S_ISREG(before->st_mode) ||
 	    !diverge_is_fixed(diverge, renaming->source.layer))
 		return rc;
-	rc = diverge_node_know(diverge, new_parent, new_name, S_IFREG, &node);
+	rc = diverge_node_know(diverge, new_parent, new_name, &found, &node);
 	if (rc == 0) {
 		diverge_switch_handles(diverge, node, renaming->place,
 				       renaming->to);
