@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Row 003-9: an upper layer in memory, which is gone after unmounting; over a
+# Rows 003-6 and 003-9: an upper layer in memory, which is gone after unmounting; over a
 # tree, over an image, and on a tmpfs of one's own.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/tree.sh"
@@ -54,6 +54,21 @@ refused 1 'does not exist' \
 	cowd mount --volatile --base "$WORK/none" "$M"
 cowd mount -n --volatile --base "$B" "$M" | grep -q 'would mount' || fail "dry"
 [ "$(left)" -eq 0 ] || fail "$(ls /dev/shm)"
+
+say "003-6: places to mount on, in memory, over a tree that is read-only"
+mount --bind "$B" "$B"
+mount -o remount,bind,ro "$B"
+cowd mount -q --volatile --base "$B" "$M"
+mkdir "$M/dir/place"
+ln -s dir/place "$M/link"
+mount -t tmpfs tmpfs "$M/dir/place"
+echo there >"$M/link/file"
+[ "$(cat "$M/dir/file")" = base ] || fail "what was there is not seen"
+refused 11 'in use|busy' cowd umount "$M"
+umount -i "$M/dir/place"
+cowd umount "$M"
+umount "$B"
+[ ! -e "$B/dir/place" ] || fail "it is in the base"
 
 say "or a store on a tmpfs of one's own"
 mkdir "$WORK/ram"
