@@ -189,7 +189,10 @@ int new_layer_take(const char *spec, const struct base_row *known, size_t count,
 				   "the path is empty");
 	rc = layer_fingerprint_take(path, &out_row->fingerprint, failure);
 	if (rc < 0) {
-		if (rc == -ENOENT || rc == -ENOTDIR)
+		if (rc == -ENOENT && strchr(path, '@'))
+			failure_hint(failure, "to build on a snapshot, mount "
+					      "it, and name the mountpoint");
+		else if (rc == -ENOENT || rc == -ENOTDIR)
 			failure_hint(failure, "a layer is a directory that "
 					      "exists");
 		return rc;

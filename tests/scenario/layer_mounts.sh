@@ -93,3 +93,26 @@ until_true 5 told
 cowd layer list -H -o NAME,STATE,CHANGED $s | grep -qx $'low\tchanged\t1' ||
 	fail "$(cowd layer list -o +CHANGED $s)"
 [ "$(cat "$M/file")" = low ] || fail "the rest can't be read"
+tree_down
+
+say "a snapshot of another store, by its mountpoint"
+cowd snapshot create -q $s@b1
+mkdir lower n
+mount_lower() { cowd mount -q -o snapdir=off,cowddir=off $s@b1 lower; }
+mount_lower
+refused 1 'hint: .*mount it' cowd layer add $s other.cowd@snap
+cowd create -q upper.cowd --base lower
+cowd mount -q upper.cowd n
+[ "$(cat n/file)" = low ] || fail "$(cat n/file)"
+echo more >>n/file
+number=$(stat -c %i n/file)
+cowd umount -q n
+cowd umount -q lower
+mount_lower
+cowd mount -q upper.cowd n
+[ "$(cat n/file)" = "low
+more" ] || fail "$(cat n/file)"
+[ "$(stat -c %i n/file)" = "$number" ] || fail "another number"
+cowd status -q upper.cowd || fail "status: $?"
+cowd umount -q n
+cowd umount -q lower
