@@ -73,7 +73,28 @@ static const struct {
 	{ OPTION_COLOR, "auto always never" },
 	{ OPTION_FORMAT, "raw dir tar table prometheus" },
 	{ OPTION_WHITEOUTS, "oci overlay" },
+	{ OPTION_LEVEL, "1 2 3 4 5" },
 };
+
+static bool has_flag(const struct option_spec *spec, char letter)
+{
+	for (; spec && spec->name; spec++)
+		if (spec->letter == letter && !spec->argument)
+			return true;
+	return false;
+}
+
+/* A letter that is a flag of some command, as -f, takes no word along. */
+static bool is_flag(char letter)
+{
+	const struct command *command;
+	size_t i;
+
+	for (i = 0; (command = command_at(i)) != NULL; i++)
+		if (has_flag(command->options, letter))
+			return true;
+	return has_flag(options_global, letter);
+}
 
 static void print_valued(FILE *out, const struct option_spec *spec)
 {
@@ -81,7 +102,7 @@ static void print_valued(FILE *out, const struct option_spec *spec)
 		if (!spec->argument)
 			continue;
 		fprintf(out, "|--%s", spec->name);
-		if (spec->letter)
+		if (spec->letter && !is_flag(spec->letter))
 			fprintf(out, "|-%c", spec->letter);
 	}
 }
