@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "file.h"
+#include "linger.h"
 #include "mount_options.h"
 #include "mounts.h"
 #include "mutex.h"
@@ -84,6 +85,7 @@ struct mount {
 	struct view *view;
 	struct fuse_session *session;
 	struct read_turn *turn; /* of the front end of trees, else NULL */
+	struct linger linger;	/* of the thread whose turn it is */
 	pthread_t thread;	/* that serves it */
 	bool detached;		/* unmounted lazily; owner->lock */
 	atomic_ulong device; /* st_dev of what is mounted, 0: not known yet */

@@ -84,14 +84,16 @@ static bool is_slow(uint32_t opcode, const char *body, size_t body_bytes)
 	}
 }
 
-static ssize_t read_in_turn(struct read_turn *turn, int fd, void *buffer,
+static ssize_t read_in_turn(struct mount *mount, int fd, void *buffer,
 			    size_t buffer_bytes)
 {
+	struct read_turn *turn = mount->turn;
 	struct fuse_in_header header = { 0 };
 	ssize_t n;
 	int error;
 
 	read_turn_take(turn);
+	linger_wait(&mount->linger, fd);
 	n = read(fd, buffer, buffer_bytes);
 	error = errno;
 	if (n >= (ssize_t)sizeof(header))
@@ -108,8 +110,7 @@ static ssize_t read_in_turn(struct read_turn *turn, int fd, void *buffer,
 static ssize_t wire_read(int fd, void *buffer, size_t buffer_bytes,
 			 void *userdata)
 {
-	const struct mount *mount = userdata;
-	ssize_t n = read_in_turn(mount->turn, fd, buffer, buffer_bytes);
+	ssize_t n = read_in_turn(userdata, fd, buffer, buffer_bytes);
 	struct fuse_in_header header;
 	const char *body = (const char *)buffer + sizeof(header);
 	size_t body_bytes;
@@ -216,6 +217,7 @@ int wire_attach(struct mount *mount)
 
 	int rc = read_turn_new(&mount->turn);
 
+	linger_init(&mount->linger);
 	if (rc < 0)
 		return rc;
 	rc = fuse_session_custom_io(mount->session, &io,
