@@ -64,7 +64,7 @@ int cmd_restore(struct cli *cli)
 		else
 			cli_say(cli,
 				"restored from %s: %" PRIu64 " made, %" PRIu64
-				" changed, %" PRIu64 " removed; %s written\n",
+				" changed, %" PRIu64 " removed; %s of data\n",
 				from.text, json_number_at(result, "created"),
 				json_number_at(result, "changed"),
 				json_number_at(result, "removed"), size);

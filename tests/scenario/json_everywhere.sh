@@ -68,6 +68,8 @@ valid lsof lsof t.cowd
 dry swap swap f1 f2
 cowd snapshot create -q t.cowd@one
 dry restore restore t.cowd@one -- /
+cp -a d copy
+dry commit commit t.cowd --to copy
 valid diff diff s.cowd@aa
 valid diff diff --stat base s.cowd
 dry export export s.cowd@aa out.img

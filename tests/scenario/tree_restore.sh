@@ -27,7 +27,7 @@ echo other >"$M/dir/file"
 rm -r "$M/dir/sub" "$M/big"
 echo new >"$M/new"
 cowd restore "$STORE@s1" -- data dir/sub/deep >"$WORK/out"
-grep -q '2 made, 1 changed, 0 removed; 4K written' "$WORK/out" ||
+grep -q '2 made, 1 changed, 0 removed; 4K of data' "$WORK/out" ||
 	fail "$(cat "$WORK/out")"
 [ "$(sum "$M/data")" = "$sum" ] || fail "not the bytes of the snapshot"
 [ "$(stat -c %h "$M/dir/link")" = 2 ] || fail "the link is none any more"
@@ -36,7 +36,7 @@ same data dir/link dir/sub
 
 say "a directory of a layer costs a name"
 cowd restore "$STORE@s1" -- big >"$WORK/out"
-grep -q '1 made, 0 changed, 0 removed; 0B written' "$WORK/out" ||
+grep -q '1 made, 0 changed, 0 removed; 0B of data' "$WORK/out" ||
 	fail "$(cat "$WORK/out")"
 [ "$(cat "$M/big/77")" = 77 ] || fail "big/77"
 same big
