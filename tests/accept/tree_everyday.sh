@@ -334,6 +334,9 @@ step_stress() {
 		[ "$one" != bind-mount ] || continue
 		tried "stress-ng: $one" stress_ng "$one"
 	done
+	# If a signal ends a fallocate, the kernel notes EINTR as what became
+	# of the file's pages, and tells the next sync.
+	sync -f "$M" || sync -f "$M"
 }
 stress_ng() {
 	local rc=0
@@ -341,9 +344,6 @@ stress_ng() {
 		--verify --temp-path "$M/stress" --hdd-bytes 16M \
 		--fallocate-bytes 16M --iomix-bytes 16M --oomable || rc=$?
 	[ $rc -eq 0 ] || [ $rc -eq 3 ] || [ $rc -eq 4 ] || return $rc
-	# If a signal ends a fallocate, the kernel notes EINTR as what became
-	# of the file's pages, and tells the next sync.
-	[ "$1" != fpunch ] || sync -f "$M" || true
 	[ -z "$(find "$M/stress" -mindepth 1 -print -quit)" ]
 }
 
