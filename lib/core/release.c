@@ -15,10 +15,11 @@
 #include "store_impl.h"
 
 /* Dead as of P, so that no saved row refers to it (I1), and the log
- * behind P does not need its records. */
+ * behind P does not need its records, nor do records behind P name blocks of
+ * it that came and went since (not dirty). */
 static bool removable(struct store *store, const struct segment_space *segment)
 {
-	return segment->sealed && segment->was_dead &&
+	return segment->sealed && segment->was_dead && !segment->dirty &&
 	       segment->live_blocks == segment->metadata_blocks &&
 	       segment->last_lsn < store->checkpoint_lsn;
 }

@@ -1,6 +1,7 @@
 /*
  * A writer that is slow between being given blocks and its record: the
- * linker gives the test log_write_blocks, so that it can hold one up.
+ * linker gives the test log_write_blocks, so that it can hold one up, and
+ * view_wait_for_writers, where it is waited for.
  */
 #include "store_world.h"
 
@@ -28,6 +29,28 @@ int __wrap_log_write_blocks(struct log *log, struct location at,
 		sem_wait(&go_on);
 	}
 	return __real_log_write_blocks(log, at, data, blocks);
+}
+
+static struct store_world *overwriter; /* writes again when waited for */
+
+void __real_view_wait_for_writers(struct view *view);
+void __wrap_view_wait_for_writers(struct view *view);
+
+void __wrap_view_wait_for_writers(struct view *view)
+{
+	struct store_world *world = overwriter;
+	uint8_t block[BLOCK_BYTES];
+
+	overwriter = NULL;
+	if (world)
+		sem_post(&go_on);
+	__real_view_wait_for_writers(view);
+	if (!world)
+		return;
+	memset(block, 't', sizeof(block));
+	assert_int_equal(file_write(world->file, 40 * (size_t)WINDOW_BYTES,
+				    block, sizeof(block)),
+			 0);
 }
 
 static void *write_slowly(void *context)
@@ -104,9 +127,52 @@ static void test_a_segment_waits_for_the_last_writer_in_it(void **state)
 	}
 }
 
+static void checkpoint_by_hand(struct store_world *world)
+{
+	struct store_config config;
+
+	store_get_config(world->store, &config);
+	config.checkpoint_log_bytes = UINT64_C(1) << 32;
+	assert_ok(world,
+		  store_configure(world->store, &config, &world->failure));
+}
+
+/* Its record still names blocks of the segment: replay must find them. */
+static void test_a_segment_stays_when_its_last_block_came_and_went(void **state)
+{
+	struct store_world *world = *state;
+	void *writer_failed;
+	pthread_t writer;
+	uint8_t block[BLOCK_BYTES];
+	size_t got;
+
+	sem_init(&stopped, 0, 0);
+	sem_init(&go_on, 0, 0);
+	checkpoint_by_hand(world);
+	assert_int_equal(file_resize(world->file, 41 * (size_t)WINDOW_BYTES),
+			 0);
+	atomic_store(&stop_next, true);
+	assert_int_equal(pthread_create(&writer, NULL, write_slowly, world), 0);
+	sem_wait(&stopped);
+	fill_segments(world);
+	overwriter = world;
+	assert_int_equal(store_checkpoint(world->store), 0);
+	pthread_join(writer, &writer_failed);
+	assert_null(writer_failed);
+	assert_null(overwriter);
+	world_crash(world);
+	assert_int_equal(file_read(world->file, 40 * (size_t)WINDOW_BYTES,
+				   block, sizeof(block), &got),
+			 0);
+	assert_int_equal(block[0], 't');
+	assert_int_equal(block[BLOCK_BYTES - 1], 't');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(
+			test_a_segment_stays_when_its_last_block_came_and_went),
 		WORLD_TEST(test_a_segment_waits_for_the_last_writer_in_it),
 	};
 
