@@ -14,7 +14,6 @@
 enum {
 	DEAD_PERCENT = 50,
 	SAMPLE_CHUNKS = 32,
-	SWEEP_BLOCKS = 256, /* worth a look at all rows */
 };
 
 /* Windows that a segment's records name. */
@@ -359,11 +358,13 @@ int compact_idle(struct store *store, bool *out_more)
 		store->idle_operations = operations;
 		store->last_activity_ns = now;
 	}
-	if (now - store->last_activity_ns < IDLE_NS ||
-	    store_check_writable(store, SEGMENT_BYTES) < 0)
+	if (now - store->last_activity_ns < IDLE_NS)
 		return 0;
+	/* It needs no room, it makes some. */
 	if (space_map_kept_blocks(&store->space) >= SWEEP_BLOCKS)
 		return sweep_run(store);
+	if (store_check_writable(store, SEGMENT_BYTES) < 0)
+		return 0;
 	if (next_candidate(store, 0, DEAD_PERCENT, &dead))
 		return compact_locked(store, DEAD_PERCENT, false, NULL, NULL,
 				      &result);

@@ -359,6 +359,8 @@ NODISCARD int move_apply_locked(struct store *store,
 NODISCARD int compact_idle(struct store *store, bool *out_more)
 	REQUIRES(store->maintenance_lock);
 
+enum { SWEEP_BLOCKS = 256 }; /* kept ones: worth a look at all rows */
+
 /* sweep.c: frees shared blocks that nobody refers to any more. */
 NODISCARD int sweep_run(struct store *store) REQUIRES(store->maintenance_lock);
 

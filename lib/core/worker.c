@@ -73,6 +73,12 @@ static void check_base(struct store *store)
 			    base_fingerprint(store->base)->path, state.reason);
 }
 
+/* Blocks that a sweep may give back, worth a look at all rows? */
+static bool sweep_due(struct store *store)
+{
+	return space_map_kept_blocks(&store->space) >= SWEEP_BLOCKS;
+}
+
 static void one_round(struct store *store, bool kicked)
 {
 	bool more = false;
@@ -85,6 +91,9 @@ static void one_round(struct store *store, bool kicked)
 			more = false;
 		if (more)
 			worker_kick(store);
+	} else if (kicked && atomic_load(&store->out_of_space) &&
+		   sweep_due(store)) {
+		(void)!sweep_run(store);
 	} else if (!kicked && !atomic_load(&store->failed)) {
 		(void)!compact_idle(store, &more);
 	}
@@ -220,7 +229,7 @@ int worker_wait_for_room(struct store *store, uint64_t user_bytes)
 	for (rounds = 0; rc == -ENOSPC && rounds < ROOM_ROUNDS_MAX; rounds++) {
 		/* A round that runs may be about to give room. */
 		if (!store->worker_runs ||
-		    (rounds > 0 && !reap_needed(store) &&
+		    (rounds > 0 && !reap_needed(store) && !sweep_due(store) &&
 		     space_map_freed_blocks(&store->space) == 0))
 			break;
 		worker_kick(store);

@@ -126,6 +126,29 @@ static void test_compaction_and_sharing_agree(void **state)
 	world_check(world);
 }
 
+/* Nothing else would give room, and nobody idles for it. */
+static void test_a_full_store_is_swept_at_once(void **state)
+{
+	struct store_world *world = *state;
+	struct store_config config;
+	uint8_t block[B];
+
+	make_copy(world);
+	world_zero(world, AT, (size_t)2 * BLOCKS * B);
+	assert_int_equal(usage(world).shared_bytes, BLOCKS * B);
+	store_get_config(world->store, &config);
+	config.reserve_bytes = UINT64_C(1) << 40;
+	assert_ok(world,
+		  store_configure(world->store, &config, &world->failure));
+	memset(block, 1, sizeof(block));
+	assert_int_equal(file_write(world->file, 0, block, sizeof(block)),
+			 -ENOSPC);
+	assert_int_equal(usage(world).shared_bytes, 0);
+	world_check(world);
+	world_crash(world);
+	world_check(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +157,7 @@ int main(void)
 		WORLD_TEST(test_both_gone_is_free_after_a_crash_too),
 		WORLD_TEST(test_a_snapshot_keeps_what_the_head_gave_up),
 		WORLD_TEST(test_compaction_and_sharing_agree),
+		WORLD_TEST(test_a_full_store_is_swept_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
