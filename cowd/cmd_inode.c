@@ -1,4 +1,7 @@
-/* cowd path and cowd lsof: what has a number, and what is open. */
+/*
+ * cowd path, lsof and caps: what has a number, what is open on a mount, and
+ * what the kernel offers to it.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -99,6 +102,57 @@ int cmd_lsof(struct cli *cli)
 	if (!cli_print_json(cli, result))
 		rc = table_print(cli, handle_columns,
 				 json_object_get(result, "handles"));
+	json_decref(result);
+	return rc;
+}
+
+static const struct column cap_columns[] = {
+	{ "NAME", "name", COLUMN_TEXT, true },
+	{ "OFFERED", "offered", COLUMN_TEXT, true },
+	{ "USED", "used", COLUMN_TEXT, true },
+	{ "WHY", "why", COLUMN_TEXT, true },
+	{ .name = NULL },
+};
+
+/* Flags are words in a table. */
+static void write_out(json_t *caps)
+{
+	static const char *const keys[] = { "offered", "used" };
+	json_t *cap;
+	size_t i, j;
+
+	json_array_foreach(caps, i, cap)
+	{
+		for (j = 0; j < 2; j++)
+			json_object_set_new(
+				cap, keys[j],
+				json_string(json_flag_at(cap, keys[j]) ? "yes" :
+									 "no"));
+	}
+}
+
+int cmd_caps(struct cli *cli)
+{
+	struct target target;
+	char path[PATH_MAX];
+	json_t *result, *caps;
+	int rc = store_or_mount(cli, &target, path);
+
+	if (rc == 0 && !*path)
+		rc = cli_no_snapshot(cli, &target);
+	if (rc == 0)
+		rc = call_method(cli, &target, "caps",
+				 json_pack("{s:s?}", "target",
+					   *path ? path :
+						   name_or_null(target.branch)),
+				 &result);
+	if (rc < 0)
+		return rc;
+	caps = json_object_get(result, "caps");
+	if (!cli_print_json(cli, result)) {
+		write_out(caps);
+		rc = table_print(cli, cap_columns, caps);
+	}
 	json_decref(result);
 	return rc;
 }

@@ -201,6 +201,7 @@ int cmd_commit(struct cli *cli);
 int cmd_path(struct cli *cli);
 int cmd_lsof(struct cli *cli);
 int cmd_swap(struct cli *cli);
+int cmd_caps(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);
 int cmd_stats(struct cli *cli);

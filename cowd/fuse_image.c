@@ -9,9 +9,11 @@
 
 static void image_init(void *userdata, struct fuse_conn_info *connection)
 {
-	const struct mount *mount = userdata;
+	struct mount *mount = userdata;
 
 	mount_set_connection(&mount->options, connection);
+	atomic_store(&mount->offered_caps, connection->capable);
+	atomic_store(&mount->used_caps, connection->want);
 }
 
 static void image_create(fuse_req_t req, fuse_ino_t parent, const char *name,

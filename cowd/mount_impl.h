@@ -88,6 +88,7 @@ struct mount {
 	struct linger linger;	/* of the thread whose turn it is */
 	pthread_t thread;	/* that serves it */
 	bool detached;		/* unmounted lazily; owner->lock */
+	atomic_uint offered_caps, used_caps; /* FUSE_CAP_* */
 	atomic_ulong device; /* st_dev of what is mounted, 0: not known yet */
 
 	/* Requests on the image hold the gate shared, revoking it

@@ -73,6 +73,10 @@ NODISCARD int mounts_revoke(struct mounts *mounts, const char *target,
  * "snapshot_id", "revoked"} for each handle on the trees mounted at target (as
  * above), the oldest first. */
 void mounts_handles(struct mounts *mounts, const char *target, json_t *list);
+/* Appends {"name", "offered", "used", "why"} for each thing that the kernel
+ * offers to the first mount of target (as above). -ENOENT: there is none. */
+NODISCARD int mounts_caps(struct mounts *mounts, const char *target,
+			  json_t *list);
 /* The kernel learns that the image became larger; writers go on. */
 void mounts_grown(struct mounts *mounts, const char *branch);
 /* A renamed branch keeps its mounts. */

@@ -81,6 +81,22 @@ static int do_revoke(struct call *call)
 	return rc < 0 ? rc : call_put_dry_run(call);
 }
 
+static int caps(struct call *call)
+{
+	json_t *list = json_array();
+	int rc = need_daemon(call);
+
+	if (rc == 0)
+		rc = mounts_caps(call->mounts, call_text(call, "target"), list);
+	if (rc == 0)
+		return call_put(call, "caps", list);
+	json_decref(list);
+	return rc == -ENOENT ? failure_set(call->failure, FAILURE_NOT_FOUND,
+					   call_text(call, "target"),
+					   "is not mounted") :
+			       rc;
+}
+
 static int mounts(struct call *call)
 {
 	return call_put(call, "mounts",
@@ -92,6 +108,7 @@ const struct method methods_mount[] = {
 	{ "mount", "branch:s snapshot:s mountpoint:S options:s", do_mount },
 	{ "umount", "target:S lazy:b", do_umount },
 	{ "revoke", "target:s", do_revoke },
+	{ "caps", "target:s", caps },
 	{ "mounts", "", mounts },
 	{ .name = NULL },
 };

@@ -30,6 +30,12 @@ static void front_init(void *userdata, struct fuse_conn_info *connection)
 			 !mount->options.direct_io &&
 			 !mount->options.follow_base &&
 			 (connection->capable & FUSE_CAP_NO_OPEN_SUPPORT);
+	atomic_store(&mount->offered_caps, connection->capable);
+	atomic_store(&mount->used_caps,
+		     connection->want |
+			     (front->no_opendir ? FUSE_CAP_NO_OPENDIR_SUPPORT :
+						  0) |
+			     (front->no_open ? FUSE_CAP_NO_OPEN_SUPPORT : 0));
 }
 
 static const struct fuse_lowlevel_ops tree_requests = {

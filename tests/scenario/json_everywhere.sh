@@ -29,6 +29,7 @@ dry() {
 
 dry create create s.cowd --base "$BASE"
 dry mount mount s.cowd m
+valid caps caps m
 put x 5000 "$(image m)"
 dry snapshot-create snapshot create s.cowd@a -m note
 dry snapshot-create snapshot create s.cowd@b --hold tag

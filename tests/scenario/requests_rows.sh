@@ -64,6 +64,19 @@ request Write "write a byte" "write beyond the end" "write by many handles" \
 	"write O_DIRECT" "append by two handles" "fallocate" "punch a hole"
 request Locks "locks"
 
+say "Init: each flag is used or left on purpose"
+cowd caps --json "$M" >"$WORK/caps"
+[ "$(json 'len(d["caps"]), all(c["why"] for c in d["caps"])' <"$WORK/caps")" = \
+	"23 True" ] || fail "$(cat "$WORK/caps")"
+for cap in writeback_cache posix_acl atomic_o_trunc readdirplus; do
+	cowd caps -H -o NAME,USED "$M" | grep -qP "^$cap\tyes" ||
+		fail "$(cowd caps "$M")"
+done
+cowd caps -H -o NAME,USED "$M" | grep -qP '^splice_read\tno' || fail "splice"
+[ -z "$(json '[c for c in d["caps"] if c["used"] and not c["offered"]] or ""' \
+	<"$WORK/caps")" ] || fail "used, and not offered"
+refused 12 'not mounted' cowd caps "$STORE:other"
+
 say "Flush and Release: many handles, duplicated; errors reach fsync and close"
 cat >"$WORK/requests.py" <<'PY'
 import errno, fcntl, os, signal, stat, subprocess, sys, threading, time
