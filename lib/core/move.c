@@ -369,7 +369,7 @@ int move_look_at(struct mover *mover, uint64_t inode)
 	uint8_t value[ITEM_CHECKSUM_BYTES + INODE_ITEM_BYTES];
 	struct inode_item item;
 	size_t bytes;
-	int rc;
+	int rc = -ENOENT;
 
 	if (mover->raw_inode == inode)
 		return 0;
