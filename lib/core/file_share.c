@@ -247,9 +247,9 @@ static int check(struct file *from, struct file *to, uint64_t to_bytes,
 int file_share(struct file *from, uint64_t from_bytes, struct file *to,
 	       uint64_t to_bytes, uint64_t len_bytes, uint64_t *out_len_bytes)
 {
-	int64_t until_ns = store_monotonic_ns() + SHARE_NS;
 	uint64_t size_bytes = file_size(from);
 	struct share *share;
+	int64_t until_ns;
 	int rc;
 
 	if (from_bytes >= size_bytes)
@@ -267,6 +267,10 @@ int file_share(struct file *from, uint64_t from_bytes, struct file *to,
 	share->from_bytes = from_bytes;
 	share->to_bytes = to_bytes;
 	share->left_bytes = len_bytes;
+	/* However long room or a lock took: nothing copied means the end. */
+	until_ns = store_monotonic_ns() + SHARE_NS;
+	if (share->left_bytes > 0)
+		rc = step(share);
 	while (rc == 0 && share->left_bytes > 0 &&
 	       store_monotonic_ns() < until_ns)
 		rc = step(share);

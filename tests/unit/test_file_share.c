@@ -1,7 +1,21 @@
 /* Copies within a store share what is stored. */
 #include "store_world.h"
 
+#include <stdatomic.h>
+
 enum { B = BLOCK_BYTES, AT = 4 << 20 };
+
+static atomic_int_fast64_t flies_ns; /* between two looks at the clock */
+static atomic_int_fast64_t flown_ns;
+
+int64_t __real_store_monotonic_ns(void);
+int64_t __wrap_store_monotonic_ns(void);
+
+int64_t __wrap_store_monotonic_ns(void)
+{
+	return __real_store_monotonic_ns() +
+	       atomic_fetch_add(&flown_ns, atomic_load(&flies_ns));
+}
 
 static uint64_t stored_bytes(struct store_world *world)
 {
@@ -59,6 +73,18 @@ static void test_a_copy_of_stored_blocks_stores_nothing(void **state)
 	copy_within(world, AT + 3 * B, AT + 1501 * B, (size_t)600 * B);
 	assert_int_equal(stored_bytes(world), before);
 	check_always(world);
+}
+
+/* Nothing would be taken for the end of the original. */
+static void test_who_is_slow_still_copies_something(void **state)
+{
+	struct store_world *world = *state;
+
+	world_write(world, AT, (size_t)700 * B, 2);
+	atomic_store(&flies_ns, 1000000000);
+	copy_within(world, AT, AT + 800 * B, (size_t)700 * B);
+	atomic_store(&flies_ns, 0);
+	world_check(world);
 }
 
 static void test_writing_to_a_copy_leaves_the_original(void **state)
@@ -169,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_a_copy_of_stored_blocks_stores_nothing),
+		WORLD_TEST(test_who_is_slow_still_copies_something),
 		WORLD_TEST(test_writing_to_a_copy_leaves_the_original),
 		WORLD_TEST(test_ends_of_files_are_shared_and_cut_right),
 		WORLD_TEST(test_odd_places_are_copied),
