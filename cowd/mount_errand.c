@@ -22,10 +22,14 @@
 
 int mount_open_root(struct mount *mount, int flags)
 {
-	AUTO_CLOSE int fd =
-		open(mount->mountpoint, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int fd = -1;
 	struct stat st;
 
+	/* What lies over it may be waiting for the very request that this is
+	 * done for. */
+	if (mount->options.rules[0])
+		return -ENOENT;
+	fd = open(mount->mountpoint, O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_dev != atomic_load(&mount->device))
