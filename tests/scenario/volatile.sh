@@ -37,7 +37,8 @@ say "ended otherwise"
 cowd mount -q --volatile --base "$B" "$M"
 [ "$(left)" -eq 1 ] || fail "where is it?"
 umount "$M"
-until_true 20 test "$(left)" -eq 0
+nothing_left() { [ "$(left)" -eq 0 ]; }
+until_true 20 nothing_left
 cowd mount --volatile --base "$B" "$M" >"$WORK/out"
 store=$(grep -o '/dev/shm/volatile-[0-9a-f]*\.cowd' "$WORK/out")
 kill "$(daemon_pid "$store")"

@@ -110,8 +110,10 @@ daemon_pid() { # STORE: of the process that holds its lock, or nothing
 	for pid in /proc/[0-9]*; do
 		[ "$(readlink "$pid/exe" 2>/dev/null)" = \
 			"${COWD_DAEMON:-$COWD}" ] || continue
-		find "$pid/fd" -lname "$(readlink -f "$1")/lock" 2>/dev/null |
-			grep -q . && basename "$pid" && return 0
+		# It may open and close files meanwhile, which find tells.
+		[ -z "$(find "$pid/fd" -lname "$(readlink -f "$1")/lock" \
+			2>/dev/null || true)" ] ||
+			{ basename "$pid" && return 0; }
 	done
 }
 wait_gone() { # PID SECONDS
