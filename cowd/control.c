@@ -146,13 +146,17 @@ static json_t *answer(struct connection *connection, json_t *request)
 static bool begin_request(struct connection *connection)
 {
 	struct control *control = connection->control;
+	ssize_t n = 1;
 	bool begun;
 	char byte;
 
-	if (connection->wire.used == 0)
-		(void)!recv(connection->wire.fd, &byte, 1, MSG_PEEK);
+	while (connection->wire.used == 0 &&
+	       (n = recv(connection->wire.fd, &byte, 1, MSG_PEEK)) < 0 &&
+	       errno == EINTR)
+		;
 	mutex_lock(&control->lock);
-	begun = !control->stopping;
+	/* Who is silent for too long is no reason to go on living. */
+	begun = n > 0 && !control->stopping;
 	control->busy += begun;
 	mutex_unlock(&control->lock);
 	return begun;
