@@ -76,22 +76,6 @@ static int open_holes(const struct diverging *diverging, struct holes **out,
 	}
 }
 
-static int parse_options(const struct diverging *diverging,
-			 struct mount_options *options, struct failure *failure)
-{
-	int rc = mount_options_parse(options, diverging->options, failure);
-
-	if (rc < 0)
-		return rc;
-	/* Others may change plain files meanwhile. */
-	if (options->entry_timeout_s < 0)
-		options->entry_timeout_s = 1;
-	if (options->attr_timeout_s < 0)
-		options->attr_timeout_s = 1;
-	options->no_writeback = true;
-	return mount_options_finish(options, "diverge", true, failure);
-}
-
 struct readiness {
 	int fd;
 	struct failure *failure;
@@ -152,7 +136,9 @@ static int serve(const void *context, int ready_fd, struct failure *failure)
 	int rc;
 
 	log_set_level(diverge_log_level(diverging->plan.level));
-	rc = parse_options(diverging, &options, failure);
+	/* Others may change plain files meanwhile. */
+	rc = diverge_options(&options, diverging->options, "diverge", 1,
+			     failure);
 	if (rc == 0)
 		rc = open_holes(diverging, &holes, failure);
 	if (rc == 0)

@@ -102,6 +102,11 @@ static inline struct diverge *diverge_of(fuse_req_t req)
 
 /* diverge_session.c: mounts, serves until it is unmounted or a signal comes.
  * ready is called once it is mounted. */
+/* Takes the -o string. timeout_s: how long the kernel may keep names and
+ * attributes, unless the string says it. */
+NODISCARD int diverge_options(struct mount_options *options, const char *text,
+			      const char *source, double timeout_s,
+			      struct failure *failure);
 NODISCARD int diverge_serve(const struct diverge_params *params,
 			    void (*ready)(void *context), void *context,
 			    struct failure *failure);

@@ -139,6 +139,22 @@ static int serve(struct diverge *diverge, const struct diverge_params *params,
 	return rc;
 }
 
+int diverge_options(struct mount_options *options, const char *text,
+		    const char *source, double timeout_s,
+		    struct failure *failure)
+{
+	int rc = mount_options_parse(options, text, failure);
+
+	if (rc < 0)
+		return rc;
+	if (options->entry_timeout_s < 0)
+		options->entry_timeout_s = timeout_s;
+	if (options->attr_timeout_s < 0)
+		options->attr_timeout_s = timeout_s;
+	options->no_writeback = true;
+	return mount_options_finish(options, source, true, failure);
+}
+
 int diverge_serve(const struct diverge_params *params,
 		  void (*ready)(void *context), void *context,
 		  struct failure *failure)

@@ -53,23 +53,6 @@ static int load(const struct rules_mount *mount, struct rules **out_rules,
 	return rules_load(mount->rule_file, directory, out_rules, failure);
 }
 
-static int parse_options(const struct rules_mount *mount,
-			 struct mount_options *options, struct failure *failure)
-{
-	int rc = mount_options_parse(options, mount->options, failure);
-
-	if (rc < 0)
-		return rc;
-	/* What is in the store may become another state at any time, of which
-	 * only the kernel's mount below is told. */
-	if (options->entry_timeout_s < 0)
-		options->entry_timeout_s = 0;
-	if (options->attr_timeout_s < 0)
-		options->attr_timeout_s = 0;
-	options->no_writeback = true;
-	return mount_options_finish(options, mount->source, true, failure);
-}
-
 static int serve_mounted(const struct rules_mount *mount, struct rules *rules,
 			 struct mount_options *options,
 			 struct readiness *readiness)
@@ -127,7 +110,10 @@ static int serve(const void *context, int ready_fd, struct failure *failure)
 	dev_t device = mount_top_device(mount->mountpoint);
 	struct mount_options options;
 	struct rules *rules = NULL;
-	int rc = parse_options(mount, &options, failure);
+	/* What is in the store may become another state at any time, of which
+	 * only the kernel's mount below is told. */
+	int rc = diverge_options(&options, mount->options, mount->source, 0,
+				 failure);
 
 	if (rc == 0)
 		rc = load(mount, &rules, failure);

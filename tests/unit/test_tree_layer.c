@@ -41,24 +41,6 @@ static void make_layer(struct tree_world *world, char path[64],
 	memcpy(world->base, base, sizeof(base));
 }
 
-/* By number, as d_ino tells it. */
-static uint64_t listed(struct tree_world *world, const char *directory,
-		       const char *name)
-{
-	struct tree_node *node = world_node(world, directory);
-	struct tree_listing *listing;
-	uint64_t inode = 0;
-	size_t i;
-
-	assert_int_equal(tree_list(node, &listing), 0);
-	for (i = 0; i < listing->count; i++)
-		if (strcmp(listing->entries[i].name, name) == 0)
-			inode = listing->entries[i].inode;
-	tree_listing_free(listing);
-	tree_node_put(node, 1);
-	return inode;
-}
-
 static void test_a_changed_file_is_read_from_its_own_layer(void **state)
 {
 	struct tree_world *world = *state;
@@ -158,8 +140,8 @@ static void test_a_layer_above_hides_no_change(void **state)
 	assert_int_equal(world_attr(world, "d").inode, d);
 	assert_int_equal(world_attr(world, "d/sub").inode, sub);
 	assert_int_equal(world_attr(world, "d/f").inode, f);
-	assert_int_equal(listed(world, "", "d"), d);
-	assert_int_equal(listed(world, "d", "sub"), sub);
+	assert_int_equal(world_listed(world, "", "d"), d);
+	assert_int_equal(world_listed(world, "d", "sub"), sub);
 	world_expect_names(world, "d", "f low more new sub t ");
 	world_crash(world);
 	assert_changes(world);
@@ -182,8 +164,8 @@ static void test_an_unchanged_directory_keeps_its_number(void **state)
 	make_layer(world, other, other_names);
 	change(world, other, ADD_ABOVE);
 	assert_int_equal(world_attr(world, "d").inode, d);
-	assert_int_equal(listed(world, "", "d"), d);
-	assert_int_equal(listed(world, "d", "sub"), sub);
+	assert_int_equal(world_listed(world, "", "d"), d);
+	assert_int_equal(world_listed(world, "d", "sub"), sub);
 	world_put(world, "d/sub", "made", "x");
 	world_reopen(world);
 	node = world_node(world, "d/sub");
@@ -214,7 +196,7 @@ static void test_what_was_changed_outlives_its_layer(void **state)
 	world_expect_names(world, "n/in", "file made ");
 	world_expect(world, "n/in/file", "OTher");
 	assert_int_equal(world_attr(world, "n/in").inode, in);
-	assert_int_equal(listed(world, "n", "in"), in);
+	assert_int_equal(world_listed(world, "n", "in"), in);
 	assert_int_equal(world_attr(world, "n/in/file").inode, file);
 	assert_int_equal(world_rename(world, "n", "in", "", "moved", 0), 0);
 	world_reopen(world);

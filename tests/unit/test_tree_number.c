@@ -34,23 +34,6 @@ static void look(struct tree_world *world, uint64_t inodes[PATHS])
 	}
 }
 
-static uint64_t listed(struct tree_world *world, const char *directory,
-		       const char *name)
-{
-	struct tree_node *node = world_node(world, directory);
-	struct tree_listing *listing;
-	uint64_t inode = 0;
-	size_t i;
-
-	assert_int_equal(tree_list(node, &listing), 0);
-	for (i = 0; i < listing->count; i++)
-		if (strcmp(listing->entries[i].name, name) == 0)
-			inode = listing->entries[i].inode;
-	tree_listing_free(listing);
-	tree_node_put(node, 1);
-	return inode;
-}
-
 /* As the kernel does with what it remembers. */
 static void keep(struct tree_world *world, struct tree_node *nodes[PATHS])
 {
@@ -78,11 +61,11 @@ static void test_what_is_known_at_a_time_is_apart(void **state)
 	look(world, inodes);
 	b = world_node(world, "b"); /* a link of a */
 	assert_ptr_equal(b, nodes[0]);
-	assert_int_equal(listed(world, "", "a"), inodes[0]);
-	assert_int_equal(listed(world, "", "b"), inodes[0]);
-	assert_int_equal(listed(world, "", "d"), inodes[1]);
-	assert_int_equal(listed(world, "d", "g"), inodes[3]);
-	assert_int_equal(listed(world, "d/sub", "l"), inodes[10]);
+	assert_int_equal(world_listed(world, "", "a"), inodes[0]);
+	assert_int_equal(world_listed(world, "", "b"), inodes[0]);
+	assert_int_equal(world_listed(world, "", "d"), inodes[1]);
+	assert_int_equal(world_listed(world, "d", "g"), inodes[3]);
+	assert_int_equal(world_listed(world, "d/sub", "l"), inodes[10]);
 	world_expect(world, "d/f", "in d");
 	world_expect(world, "d/g", "in d, too");
 	world_expect(world, "a", "hello");
@@ -121,7 +104,7 @@ static void test_what_was_changed_keeps_its_number(void **state)
 		assert_int_equal(world_attr(world, "d/g").inode, inodes[3]);
 		assert_int_equal(world_attr(world, "a").inode, inodes[0]);
 		assert_int_equal(world_attr(world, "d/sub").inode, sub);
-		assert_int_equal(listed(world, "d", "sub"), sub);
+		assert_int_equal(world_listed(world, "d", "sub"), sub);
 		keep(world, nodes);
 		look(world, inodes);
 		let_go(nodes);

@@ -221,6 +221,24 @@ static inline int world_lookup_rc(struct tree_world *world, const char *path)
 	return rc;
 }
 
+/* The number that a listing gives, as d_ino; 0: not listed. */
+static inline uint64_t world_listed(struct tree_world *world,
+				    const char *directory, const char *name)
+{
+	struct tree_node *node = world_node(world, directory);
+	struct tree_listing *listing;
+	uint64_t inode = 0;
+	size_t i;
+
+	assert_int_equal(tree_list(node, &listing), 0);
+	for (i = 0; i < listing->count; i++)
+		if (strcmp(listing->entries[i].name, name) == 0)
+			inode = listing->entries[i].inode;
+	tree_listing_free(listing);
+	tree_node_put(node, 1);
+	return inode;
+}
+
 static inline struct tree_attr world_attr(struct tree_world *world,
 					  const char *path)
 {
