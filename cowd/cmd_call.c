@@ -18,6 +18,7 @@
 #include "json_out.h"
 #include "ops.h"
 #include "path_text.h"
+#include "progress.h"
 
 /* How long to wait for another command that has the store open, or for a
  * daemon that comes or goes. */
@@ -146,12 +147,17 @@ static int call_once(struct cli *cli, const struct target *target,
 		     const char *method, json_t *params, bool *out_opened,
 		     json_t **out_result)
 {
-	struct progress progress;
+	struct progress progress = {
+		.operation = method,
+		.is_json = cli_is_json(cli),
+		.is_quiet = option_given(cli, OPTION_QUIET),
+		.interrupted = &cli_interrupted,
+	};
 	bool none;
 	int fd, rc;
 
 	*out_opened = true;
-	progress_init(&progress, cli, method);
+	progress_begin(&progress);
 	rc = control_connect(target->store, &fd);
 	none = rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR;
 	if (rc == 0) {
@@ -165,7 +171,7 @@ static int call_once(struct cli *cli, const struct target *target,
 	if (none)
 		rc = call_here(cli, target, method, params, &progress,
 			       out_result, out_opened);
-	progress_fini(&progress);
+	progress_end(&progress);
 	return rc;
 }
 

@@ -147,21 +147,6 @@ static inline const char *name_or_null(const char *name)
 	return *name ? name : NULL;
 }
 
-/* cmd_progress.c: done of total, as reported by long work. */
-struct progress {
-	const struct cli *cli;
-	const char *operation;
-	int64_t started_ns, shown_ns;
-	bool is_drawn;
-};
-
-void progress_init(struct progress *progress, const struct cli *cli,
-		   const char *operation);
-/* context: the struct progress. -EINTR once the user pressed ^C. */
-int progress_report(void *context, uint64_t done, uint64_t total);
-/* Wipes the bar. */
-void progress_fini(struct progress *progress);
-
 /* The commands. */
 int cmd_create(struct cli *cli);
 int cmd_mount(struct cli *cli);

@@ -1,15 +1,12 @@
-/*
- * Progress of long work, on stderr: a bar on a terminal, a line after
- * SIGUSR1, JSON lines with --json. Nothing for the first half second.
- */
-#include "command.h"
+/* How far long work is: drawn, printed or told to programs. */
+#include "progress.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "human.h"
 #include "json_out.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -32,15 +29,14 @@ static int64_t monotonic_ns(void)
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-void progress_init(struct progress *progress, const struct cli *cli,
-		   const char *operation)
+void progress_begin(struct progress *progress)
 {
 	struct sigaction action = { .sa_handler = on_ask,
 				    .sa_flags = SA_RESTART };
 
-	*progress = (struct progress){ .cli = cli,
-				       .operation = operation,
-				       .started_ns = monotonic_ns() };
+	progress->started_ns = monotonic_ns();
+	progress->shown_ns = 0;
+	progress->is_drawn = false;
 	sigaction(SIGUSR1, &action, NULL);
 }
 
@@ -98,11 +94,9 @@ static void print_line(const struct progress *progress, int64_t now_ns,
 int progress_report(void *context, uint64_t done, uint64_t total)
 {
 	struct progress *progress = context;
-	const struct cli *cli = progress->cli;
-	bool is_json = cli_is_json(cli);
 	int64_t now_ns = monotonic_ns();
 
-	if (cli_interrupted)
+	if (*progress->interrupted)
 		return -EINTR;
 	if (is_asked) {
 		is_asked = 0;
@@ -112,10 +106,10 @@ int progress_report(void *context, uint64_t done, uint64_t total)
 		fputc('\n', stderr);
 	}
 	if (now_ns - progress->started_ns < NS_PER_S / 2 ||
-	    now_ns - progress->shown_ns < interval_ns(is_json) ||
-	    option_given(cli, OPTION_QUIET))
+	    now_ns - progress->shown_ns < interval_ns(progress->is_json) ||
+	    progress->is_quiet)
 		return 0;
-	if (is_json) {
+	if (progress->is_json) {
 		print_json(progress, now_ns, done, total);
 	} else if (isatty(STDERR_FILENO)) {
 		fputs("\r", stderr);
@@ -128,7 +122,7 @@ int progress_report(void *context, uint64_t done, uint64_t total)
 	return 0;
 }
 
-void progress_fini(struct progress *progress)
+void progress_end(struct progress *progress)
 {
 	if (progress->is_drawn)
 		fputs("\r\033[K", stderr);
