@@ -164,10 +164,9 @@ static int take_lock(struct store *store, struct failure *failure)
 		return -EBUSY;
 	}
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(store->lock_fd, 0) < 0)
-		return failure_errno(failure, -errno, store->path,
-				     "can't write the lock file");
-	rc = io_write_all(store->lock_fd, pid, strlen(pid), 0);
+	rc = io_truncate(store->lock_fd, 0);
+	if (rc == 0)
+		rc = io_write_all(store->lock_fd, pid, strlen(pid), 0);
 	return rc == -ENOSPC || rc == 0 ?
 		       0 :
 		       failure_errno(failure, rc, store->path,

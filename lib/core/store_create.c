@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "layers.h"
 #include "new_layer.h"
 #include "store_impl.h"
@@ -25,9 +26,9 @@ static void remove_store(int directory_fd, const char *path)
 	size_t i;
 
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		unlinkat(directory_fd, files[i], 0);
-	unlinkat(directory_fd, "segments", AT_REMOVEDIR);
-	rmdir(path);
+		(void)!io_unlink(directory_fd, files[i]);
+	(void)!io_remove_directory(directory_fd, "segments");
+	(void)!io_remove_directory(AT_FDCWD, path);
 }
 
 /* The directories of a new tree. */
@@ -218,8 +219,9 @@ static int make_files(const struct store_create_params *params,
 	struct index *index = NULL;
 	int rc;
 
-	if (mkdirat(directory_fd, "segments", 0700) < 0)
-		return -errno;
+	rc = io_make_directory(directory_fd, "segments");
+	if (rc < 0)
+		return rc;
 	segments_fd = openat(directory_fd, "segments",
 			     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (segments_fd < 0)
@@ -245,9 +247,7 @@ static int make_files(const struct store_create_params *params,
 	if (rc == 0)
 		rc = index_backup(index, params->path);
 	index_close(index);
-	if (rc == 0 && fsync(directory_fd) < 0)
-		rc = -errno;
-	return rc;
+	return rc < 0 ? rc : io_sync_directory(directory_fd);
 }
 
 /* Where the store will be; false: mkdir says what is wrong. */
@@ -348,11 +348,10 @@ int store_create_layers(const struct store_create_params *params,
 static int make_directory(const struct store_create_params *params,
 			  struct failure *failure)
 {
-	int rc;
+	int rc = io_make_directory(AT_FDCWD, params->path);
 
-	if (mkdir(params->path, 0700) == 0)
+	if (rc == 0)
 		return 0;
-	rc = -errno;
 	if (rc == -EEXIST) {
 		failure_set(failure, FAILURE_EXISTS, params->path,
 			    "exists already");

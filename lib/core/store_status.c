@@ -169,12 +169,10 @@ int store_write_config(int directory_fd, const struct store_config *config)
 	rc = io_write_all(fd, text, strlen(text), 0);
 	if (rc < 0)
 		return rc;
-	if (fsync(fd) < 0 ||
-	    renameat(directory_fd, "store.conf.tmp", directory_fd,
-		     "store.conf") < 0 ||
-	    fsync(directory_fd) < 0)
-		return -errno;
-	return 0;
+	rc = io_sync(fd);
+	if (rc == 0)
+		rc = io_rename(directory_fd, "store.conf.tmp", "store.conf");
+	return rc < 0 ? rc : io_sync_directory(directory_fd);
 }
 
 void store_apply_config(struct store *store)

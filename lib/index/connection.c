@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 
 #include "index_impl.h"
+#include "io.h"
+#include "vfs.h"
 
 enum { VALUE_BYTES_MAX = 16 << 20 };
 
@@ -61,12 +63,15 @@ static void harden(sqlite3 *connection)
 
 int connection_open(const char *path, sqlite3 **out_connection)
 {
-	int code = sqlite3_open_v2(path, out_connection,
-				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-					   SQLITE_OPEN_NOFOLLOW |
-					   SQLITE_OPEN_EXRESCODE,
-				   NULL);
+	int rc = index_vfs_register(), code;
 
+	if (rc < 0)
+		return rc;
+	code = sqlite3_open_v2(path, out_connection,
+			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+				       SQLITE_OPEN_NOFOLLOW |
+				       SQLITE_OPEN_EXRESCODE,
+			       INDEX_VFS_NAME);
 	if (code != SQLITE_OK)
 		return sql_errno(*out_connection, code);
 	harden(*out_connection);
@@ -75,21 +80,16 @@ int connection_open(const char *path, sqlite3 **out_connection)
 
 int connection_sync_file(int dir_fd, const char *name)
 {
-	AUTO_CLOSE int fd =
-		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd = io_open(dir_fd, name, O_RDONLY);
 
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
-	return 0;
+	return fd < 0 ? fd : io_sync(fd);
 }
 
 int connection_make_file(int dir_fd, const char *name)
 {
-	AUTO_CLOSE int fd = openat(
-		dir_fd, name,
-		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO_CLOSE int fd = io_open(dir_fd, name, O_RDWR | O_CREAT | O_EXCL);
 
-	return fd < 0 ? -errno : 0;
+	return fd < 0 ? fd : 0;
 }
 
 int connection_open_directory(const char *directory)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "index_impl.h"
+#include "io.h"
 
 /* Into an empty file, which needs no journal: it is not index.bak yet. */
 static int copy_to(sqlite3 *from, const char *path)
@@ -40,21 +41,20 @@ static int copy_to(sqlite3 *from, const char *path)
 static int backup_to(sqlite3 *from, int dir_fd, const char *path)
 {
 	static const char *const name = "index.bak.tmp";
-	int rc;
+	int rc = io_unlink(dir_fd, name);
 
-	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
-		return -errno;
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
 	rc = connection_make_file(dir_fd, name);
 	if (rc == 0)
 		rc = copy_to(from, path);
 	if (rc == 0)
 		rc = connection_sync_file(dir_fd, name);
-	if (rc == 0 && renameat(dir_fd, name, dir_fd, "index.bak") < 0)
-		rc = -errno;
-	if (rc == 0 && fsync(dir_fd) < 0)
-		return -errno;
-	if (rc < 0)
-		unlinkat(dir_fd, name, 0);
+	if (rc == 0)
+		rc = io_rename(dir_fd, name, "index.bak");
+	if (rc == 0)
+		return io_sync_directory(dir_fd);
+	(void)!io_unlink(dir_fd, name);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "index_impl.h"
+#include "io.h"
 
 static int put_schema(sqlite3 *connection)
 {
@@ -81,11 +82,11 @@ int index_create(const char *directory, struct failure *failure)
 	sqlite3_close(connection);
 	if (rc == 0)
 		rc = connection_sync_file(dir_fd, "index.db");
-	if (rc == 0 && fsync(dir_fd) < 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = io_sync_directory(dir_fd);
 	if (rc == 0)
 		return 0;
-	unlinkat(dir_fd, "index.db", 0);
-	unlinkat(dir_fd, "index.db-wal", 0);
+	(void)!io_unlink(dir_fd, "index.db");
+	(void)!io_unlink(dir_fd, "index.db-wal");
 	return failure_errno(failure, rc, path, "can't be made");
 }

@@ -52,16 +52,20 @@ static int write_zeros(int fd)
 	return rc;
 }
 
+static void remove_ahead(struct log *log)
+{
+	(void)!io_unlink(log->params.directory_fd, LOG_AHEAD_NAME);
+}
+
 static void prepare(struct log *log)
 {
-	AUTO_CLOSE int fd = openat(
-		log->params.directory_fd, LOG_AHEAD_NAME,
-		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO_CLOSE int fd = io_open(log->params.directory_fd, LOG_AHEAD_NAME,
+				    O_WRONLY | O_CREAT | O_TRUNC);
 
 	if (fd < 0)
 		return;
 	if (write_zeros(fd) < 0) {
-		unlinkat(log->params.directory_fd, LOG_AHEAD_NAME, 0);
+		remove_ahead(log);
 		return;
 	}
 	mutex_lock(&log->lock);
@@ -76,14 +80,14 @@ static void give_back_locked(struct log *log) REQUIRES(log->lock)
 	struct log_fd fd;
 
 	if (log->ahead_ready)
-		unlinkat(log->params.directory_fd, LOG_AHEAD_NAME, 0);
+		remove_ahead(log);
 	log->ahead_ready = false;
 	if (!log->tail_is_written ||
 	    log_fd_get(log, position->tail_segment, &fd) < 0)
 		return;
-	(void)fallocate(fd.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			(off_t)position->tail_block * FORMAT_BLOCK_BYTES,
-			(off_t)(SEGMENT_BLOCKS - position->tail_block) *
+	(void)!io_punch(fd.fd,
+			(uint64_t)position->tail_block * FORMAT_BLOCK_BYTES,
+			(uint64_t)(SEGMENT_BLOCKS - position->tail_block) *
 				FORMAT_BLOCK_BYTES);
 	log_fd_put(log, fd);
 	log->tail_is_written = false;
@@ -115,7 +119,7 @@ void log_ahead_begin(struct log *log)
 	struct log_fd fd;
 	struct stat st;
 
-	unlinkat(log->params.directory_fd, LOG_AHEAD_NAME, 0);
+	remove_ahead(log);
 	mutex_lock(&log->lock);
 	if (log_fd_get(log, log->position.tail_segment, &fd) == 0) {
 		log->tail_is_written = fstat(fd.fd, &st) == 0 &&

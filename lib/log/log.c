@@ -57,8 +57,11 @@ int log_create(const struct log_params *params,
 			  SEGMENT_FIRST_RECORD_BLOCK * FORMAT_BLOCK_BYTES);
 	if (rc < 0)
 		return rc;
-	if (fsync(fd) < 0 || fsync(params->directory_fd) < 0)
-		return -errno;
+	rc = io_sync(fd);
+	if (rc == 0)
+		rc = io_sync_directory(params->directory_fd);
+	if (rc < 0)
+		return rc;
 	*out_position = (struct log_position){
 		.segment = 1,
 		.block = SEGMENT_FIRST_RECORD_BLOCK,
@@ -348,10 +351,11 @@ int log_start(struct log *log, bool was_clean)
 static int flush_segments(struct log *log, uint32_t first, uint32_t last)
 {
 	uint32_t segment;
-	int rc;
+	int rc = first == last ? 0 :
+				 io_sync_directory(log->params.directory_fd);
 
-	if (first != last && fsync(log->params.directory_fd) < 0)
-		return -errno;
+	if (rc < 0)
+		return rc;
 	for (segment = first; segment <= last; segment++) {
 		struct log_fd fd;
 

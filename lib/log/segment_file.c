@@ -32,18 +32,15 @@ int log_segment_create(const struct log_params *params, uint32_t segment,
 	log_segment_name(segment, name);
 	memcpy(header.uuid, params->uuid, sizeof(header.uuid));
 	segment_header_encode(&header, block);
-	if (*ahead && renameat(params->directory_fd, LOG_AHEAD_NAME,
-			       params->directory_fd, name) < 0)
+	if (*ahead && io_rename(params->directory_fd, LOG_AHEAD_NAME, name) < 0)
 		*ahead = false;
-	fd = openat(params->directory_fd, name,
-		    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-			    (*ahead ? 0 : O_TRUNC),
-		    0600);
+	fd = io_open(params->directory_fd, name,
+		     O_RDWR | O_CREAT | (*ahead ? 0 : O_TRUNC));
 	if (fd < 0)
-		return -errno;
+		return fd;
 	rc = io_write_all(fd, block, sizeof(block), 0);
 	if (rc < 0)
-		unlinkat(params->directory_fd, name, 0);
+		(void)!io_unlink(params->directory_fd, name);
 	return rc;
 }
 
@@ -179,10 +176,8 @@ int log_punch(struct log *log, struct location at, uint32_t blocks)
 
 	if (rc < 0)
 		return rc;
-	if (fallocate(fd.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)at.block * FORMAT_BLOCK_BYTES,
-		      (off_t)blocks * FORMAT_BLOCK_BYTES) < 0)
-		rc = -errno;
+	rc = io_punch(fd.fd, (uint64_t)at.block * FORMAT_BLOCK_BYTES,
+		      (uint64_t)blocks * FORMAT_BLOCK_BYTES);
 	log_fd_put(log, fd);
 	return rc;
 }
@@ -190,10 +185,10 @@ int log_punch(struct log *log, struct location at, uint32_t blocks)
 int log_remove_segment(struct log *log, uint32_t segment)
 {
 	char name[16];
+	int rc;
 
 	log_fd_forget(log, segment);
 	log_segment_name(segment, name);
-	if (unlinkat(log->params.directory_fd, name, 0) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
+	rc = io_unlink(log->params.directory_fd, name);
+	return rc == -ENOENT ? 0 : rc;
 }
