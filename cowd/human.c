@@ -59,8 +59,10 @@ static void span_text(int64_t seconds, char *text, size_t text_bytes)
 void human_ago(int64_t then_ns, int64_t now_ns, char *text, size_t text_bytes)
 {
 	bool is_past = then_ns <= now_ns;
-	int64_t seconds =
-		(is_past ? now_ns - then_ns : then_ns - now_ns) / NS_PER_S;
+	/* A damaged store has times that are further apart than 2^63. */
+	uint64_t apart_ns = is_past ? (uint64_t)now_ns - (uint64_t)then_ns :
+				      (uint64_t)then_ns - (uint64_t)now_ns;
+	int64_t seconds = (int64_t)(apart_ns / (uint64_t)NS_PER_S);
 	char span[48];
 
 	if (seconds == 0) {
@@ -127,6 +129,7 @@ void human_rfc3339(int64_t ns, char *text, size_t text_bytes)
 bool human_parse_rfc3339(const char *text, int64_t *out_ns)
 {
 	int milliseconds = 0;
+	int64_t ns;
 	struct tm tm = { 0 };
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
@@ -137,9 +140,9 @@ bool human_parse_rfc3339(const char *text, int64_t *out_ns)
 		return false;
 	if (end[strlen(end) - 1] != 'Z')
 		return false;
-	*out_ns = (int64_t)timegm(&tm) * NS_PER_S +
-		  milliseconds * INT64_C(1000000);
-	return true;
+	return !__builtin_mul_overflow((int64_t)timegm(&tm), NS_PER_S, &ns) &&
+	       !__builtin_add_overflow(ns, milliseconds * INT64_C(1000000),
+				       out_ns);
 }
 
 int64_t human_now_ns(void)

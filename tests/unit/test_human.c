@@ -99,6 +99,7 @@ static void test_other_texts_are_no_rfc3339(void **state)
 		"2026-11-21T00:38:22",
 		"2026-11-21T00:38:22.1",
 		"2026-11-21T00:38:22.104",
+		"9999-12-31T23:59:59Z", /* further than 64 bits of ns */
 	};
 	int64_t ns;
 	size_t i;
@@ -106,6 +107,18 @@ static void test_other_texts_are_no_rfc3339(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_false(human_parse_rfc3339(cases[i], &ns));
+}
+
+/* As a damaged store may have them. */
+static void test_ago_of_times_that_are_far_apart(void **state)
+{
+	char text[64];
+
+	(void)state;
+	human_ago(INT64_MIN, INT64_MAX, text, sizeof(text));
+	assert_string_equal(text, "584 years ago");
+	human_ago(INT64_MAX, INT64_MIN, text, sizeof(text));
+	assert_string_equal(text, "in 584 years");
 }
 
 static void test_styles(void **state)
@@ -151,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_ago),
 		cmocka_unit_test(test_rfc3339_there_and_back),
 		cmocka_unit_test(test_other_texts_are_no_rfc3339),
+		cmocka_unit_test(test_ago_of_times_that_are_far_apart),
 		cmocka_unit_test(test_styles),
 		cmocka_unit_test(test_durations),
 	};
