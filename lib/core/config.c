@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MS UINT64_C(1000000) /* of nanoseconds */
+
 enum value_type { VALUE_COMPRESS, VALUE_SIZE, VALUE_DURATION, VALUE_COUNT };
 
 static const struct key {
@@ -151,7 +153,7 @@ int duration_parse(const char *text, uint64_t *out_ns, struct failure *failure)
 		const char *name;
 		uint64_t ns;
 	} units[] = {
-		{ "ms", UINT64_C(1000000) },
+		{ "ms", MS },
 		{ "s", UINT64_C(1000000000) },
 		{ "m", UINT64_C(60000000000) },
 		{ "h", UINT64_C(3600000000000) },
@@ -169,8 +171,11 @@ int duration_parse(const char *text, uint64_t *out_ns, struct failure *failure)
 	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (strcmp(suffix, units[i].name) == 0)
 			rc = scaled(text, suffix, units[i].ns, out_ns);
-	if (rc == 0 && *out_ns > INT64_MAX)
+	if (rc == 0 && *out_ns > INT64_MAX - MS)
 		rc = -ERANGE;
+	/* What store.conf has room for: 0.5ms must not become "off". */
+	if (rc == 0)
+		*out_ns = (*out_ns + MS - 1) / MS * MS;
 	return rc < 0 ? bad(text, rc, "duration", "10s, 5m, 1h, 7d, 2w or off",
 			    failure) :
 			0;

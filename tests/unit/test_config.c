@@ -75,10 +75,11 @@ static void test_durations(void **state)
 		const char *text;
 		uint64_t ns;
 	} cases[] = {
-		{ "off", 0 },	      { "0", 0 },
-		{ "10s", 10 * S },    { "5m", 300 * S },
-		{ "1.5h", 5400 * S }, { "7d", 604800 * S },
-		{ "250ms", S / 4 },   { "2w", 1209600 * S },
+		{ "off", 0 },	       { "0", 0 },
+		{ "10s", 10 * S },     { "5m", 300 * S },
+		{ "1.5h", 5400 * S },  { "7d", 604800 * S },
+		{ "250ms", S / 4 },    { "2w", 1209600 * S },
+		{ "0.5ms", S / 1000 }, /* store.conf has none of them */
 	};
 	static const char *const bad[] = { "",	  "s",	  "10",	      "1y",
 					   "-1s", "soon", "99999999w" };
