@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define FUZZ_ASSERT(condition)                                             \

@@ -4,27 +4,13 @@
  * to what lies behind it.
  */
 #include <string.h>
-#include <xxhash.h>
 
 #include "record_format.h"
 
 #include "fuzz_assert.h"
+#include "fuzz_seal.h"
 
 #define SEED UINT64_C(0x0123456789abcdef)
-
-static void seal(const struct record_place *place, uint8_t *bytes,
-		 size_t len_bytes)
-{
-	struct {
-		struct le32 segment, epoch, block, offset;
-	} disk = { le32_put(place->segment), le32_put(place->epoch),
-		   le32_put(place->block), le32_put(place->offset) };
-	struct le64 sum = le64_put(XXH3_64bits_withSeed(
-		bytes + sizeof(sum), len_bytes - sizeof(sum),
-		XXH3_64bits_withSeed(&disk, sizeof(disk), place->seed)));
-
-	memcpy(bytes, &sum, sizeof(sum));
-}
 
 /* What it decoded to must encode to the same. */
 static void check_record(const struct record_place *place,
@@ -54,7 +40,7 @@ static void walk(uint8_t *block)
 		memcpy(&length, bytes + 20, sizeof(length));
 		if (le16_get(length) >= RECORD_HEADER_BYTES &&
 		    le16_get(length) <= room)
-			seal(&place, bytes, le16_get(length));
+			seal_record(&place, bytes, le16_get(length));
 		if (record_decode(&place, bytes, room, &record) < 0)
 			return;
 		check_record(&place, &record, bytes);

@@ -1,29 +1,14 @@
 /* Window rows: as they come, then with a checksum that is right. */
 #include <string.h>
-#include <xxhash.h>
 
-#include "le.h"
 #include "window_format.h"
 
 #include "fuzz_assert.h"
+#include "fuzz_seal.h"
 
 #define SEED UINT64_C(0x0123456789abcdef)
 
 static const struct window_key key = { 2, 3, 4, 5 };
-
-static void seal(uint8_t *row, size_t len_bytes)
-{
-	struct {
-		struct le64 inode, window;
-		struct le32 line, gen;
-	} disk = { le64_put(key.inode), le64_put(key.window),
-		   le32_put(key.line), le32_put(key.gen) };
-	struct le64 sum = le64_put(XXH3_64bits_withSeed(
-		row + sizeof(sum), len_bytes - sizeof(sum),
-		XXH3_64bits_withSeed(&disk, sizeof(disk), SEED)));
-
-	memcpy(row, &sum, sizeof(sum));
-}
 
 /* In order, within the window, within their segments. */
 static void check_slots(const struct slot *slots, size_t slot_count)
@@ -56,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	if (len_bytes < WINDOW_HEADER_BYTES || len_bytes > sizeof(row))
 		return 0;
 	memcpy(row, data, len_bytes);
-	seal(row, len_bytes);
+	seal_window_row(SEED, &key, row, len_bytes);
 	if (window_decode(SEED, &key, row, len_bytes, slots, &slot_count) < 0)
 		return 0;
 	check_slots(slots, slot_count);
