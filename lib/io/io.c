@@ -105,6 +105,9 @@ static int call(const struct io_event *event)
 		return fallocate(event->fd,
 				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				 (off_t)event->offset, (off_t)event->len);
+	case IO_OP_ALLOCATE:
+		return fallocate(event->fd, FALLOC_FL_KEEP_SIZE,
+				 (off_t)event->offset, (off_t)event->len);
 	case IO_OP_SYNC:
 		return event->flags & O_DSYNC ? fdatasync(event->fd) :
 						fsync(event->fd);
@@ -155,6 +158,18 @@ int io_punch(int fd, uint64_t offset_bytes, uint64_t len_bytes)
 {
 	struct io_event event = {
 		.op = IO_OP_PUNCH,
+		.fd = fd,
+		.offset = offset_bytes,
+		.len = len_bytes,
+	};
+
+	return run(&event);
+}
+
+int io_allocate(int fd, uint64_t offset_bytes, uint64_t len_bytes)
+{
+	struct io_event event = {
+		.op = IO_OP_ALLOCATE,
 		.fd = fd,
 		.offset = offset_bytes,
 		.len = len_bytes,

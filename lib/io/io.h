@@ -20,6 +20,9 @@ NODISCARD ssize_t io_read_full(int fd, void *data, size_t len_bytes,
 NODISCARD int io_truncate(int fd, uint64_t len_bytes);
 /* The length stays. */
 NODISCARD int io_punch(int fd, uint64_t offset_bytes, uint64_t len_bytes);
+/* Real blocks for the range, so that a write to it finds room; the length
+ * stays. -ENOSPC, -EDQUOT; -EOPNOTSUPP: not on this file system. */
+NODISCARD int io_allocate(int fd, uint64_t offset_bytes, uint64_t len_bytes);
 
 /* Opens a file as it is: no symlink is followed; O_CREAT: for us alone. */
 NODISCARD int io_open(int dir_fd, const char *name, int flags);

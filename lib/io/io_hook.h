@@ -19,6 +19,7 @@ enum io_op {
 	IO_OP_WRITE,
 	IO_OP_TRUNCATE, /* to len */
 	IO_OP_PUNCH,
+	IO_OP_ALLOCATE,	      /* the length stays */
 	IO_OP_SYNC,	      /* of a file, the length included */
 	IO_OP_SYNC_DIRECTORY, /* dir_fd, or the directory that name is in */
 	IO_OP_MAKE_DIRECTORY,

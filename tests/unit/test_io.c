@@ -218,6 +218,25 @@ static void test_hook_sees_each_call_and_its_result(void **state)
 	close(fd);
 }
 
+static void test_allocated_blocks_leave_the_length(void **state)
+{
+	AUTO_CLOSE int fd = open_file(*state);
+	struct script script = { .most_bytes = UINT64_MAX };
+	struct io_hook hook = { script_ask, script_tell, &script };
+	struct stat st = { 0 };
+	int rc;
+
+	io_hook = &hook;
+	rc = io_allocate(fd, 4096, 8192);
+	assert_int_equal(script.last_op, IO_OP_ALLOCATE);
+	if (rc == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(rc, 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_true(st.st_blocks * 512 >= 8192);
+}
+
 static void test_refused_call_is_not_made(void **state)
 {
 	struct world *world = *state;
@@ -283,6 +302,7 @@ int main(void)
 		CASE(test_symlink_is_not_followed),
 		CASE(test_hard_link_fifo_and_directory_are_not_ours),
 		CASE(test_hook_sees_each_call_and_its_result),
+		CASE(test_allocated_blocks_leave_the_length),
 		CASE(test_refused_call_is_not_made),
 		CASE(test_short_and_interrupted_calls_go_on),
 	};
