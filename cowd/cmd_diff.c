@@ -72,6 +72,7 @@ static void print_extents(struct cli *cli, const json_t *extents)
 		printf("0x%010" PRIx64 "  %8s  %s\n",
 		       json_number_at(extent, "start"), length,
 		       json_flag_at(extent, "data") ? "data" :
+		       json_flag_at(extent, "lost") ? "lost" :
 		       json_flag_at(extent, "zero") ? "zero" :
 						      "base");
 	}

@@ -31,6 +31,7 @@ static void count_run(struct page *page)
 		page->base_bytes += run->length_bytes;
 		break;
 	case EXTENT_KIND_DATA:
+	case EXTENT_KIND_LOST:
 		page->data_bytes += run->length_bytes;
 		break;
 	case EXTENT_KIND_ZERO:
@@ -38,13 +39,17 @@ static void count_run(struct page *page)
 		break;
 	}
 	if (page->extents) {
-		json_array_append_new(
-			page->extents,
+		bool lost = run->kind == EXTENT_KIND_LOST;
+		json_t *extent =
 			json_pack("{s:o, s:o, s:b, s:b}", "start",
 				  json_size(run->start_bytes), "length",
 				  json_size(run->length_bytes), "data",
-				  run->kind == EXTENT_KIND_DATA, "zero",
-				  run->kind == EXTENT_KIND_ZERO));
+				  run->kind == EXTENT_KIND_DATA || lost, "zero",
+				  run->kind == EXTENT_KIND_ZERO);
+
+		if (lost)
+			json_object_set_new(extent, "lost", json_true());
+		json_array_append_new(page->extents, extent);
 	}
 }
 

@@ -160,6 +160,7 @@ static int stats(struct call *call)
 		{ "moved_bytes", &c.moved_bytes },
 		{ "punched_bytes", &c.punched_bytes },
 		{ "checksum_errors", &c.checksum_errors },
+		{ "lost_reads", &c.lost_reads },
 	};
 	json_t *counters = json_object();
 	size_t i;

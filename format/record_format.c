@@ -76,13 +76,15 @@ struct disk_move {
 	struct le16 block_count;
 	struct le16 stored_blocks;
 	struct le16 is_lz4;
+	struct le32 birth;
+	struct le32 line;
 	struct le32 reserved;
 };
 
 struct disk_move_source {
 	struct le32 segment;
 	struct le16 block;
-	struct le16 skip;
+	struct le16 skip_first; /* skip | block in the window << 4 */
 };
 
 struct disk_items {
@@ -428,6 +430,8 @@ size_t move_record_encode(const struct move_record *move, uint8_t *out)
 		.block_count = le16_put(move->block_count),
 		.stored_blocks = le16_put(move->stored_blocks),
 		.is_lz4 = le16_put(move->is_lz4),
+		.birth = le32_put(move->birth),
+		.line = le32_put(move->line),
 	};
 	size_t sum_count = move->is_lz4 ? 1 : move->block_count;
 	uint8_t *next = out + sizeof(disk);
@@ -440,7 +444,10 @@ size_t move_record_encode(const struct move_record *move, uint8_t *out)
 		struct disk_move_source source = {
 			.segment = le32_put(move->source[i].at.segment),
 			.block = le16_put((uint16_t)move->source[i].at.block),
-			.skip = le16_put(move->source[i].skip),
+			.skip_first = le16_put(
+				(uint16_t)(move->source[i].skip |
+					   (unsigned)move->source[i].first
+						   << 4)),
 		};
 
 		memcpy(next, &source, sizeof(source));
@@ -468,14 +475,16 @@ static int move_sources_decode(const uint8_t *next,
 	for (i = 0; i < out_move->block_count; i++) {
 		struct disk_move_source source;
 		struct location *at = &out_move->source[i].at;
+		unsigned skip_first;
 
 		memcpy(&source, next + i * sizeof(source), sizeof(source));
 		at->segment = le32_get(source.segment);
 		at->block = le16_get(source.block);
-		if (!location_valid(*at, 1) ||
-		    le16_get(source.skip) >= CHUNK_BLOCKS_MAX)
+		skip_first = le16_get(source.skip_first);
+		if (!location_valid(*at, 1) || skip_first >> 4 >= WINDOW_BLOCKS)
 			return -EUCLEAN; /* F-19 */
-		out_move->source[i].skip = (uint8_t)le16_get(source.skip);
+		out_move->source[i].skip = (uint8_t)(skip_first & 15U);
+		out_move->source[i].first = (uint16_t)(skip_first >> 4);
 	}
 	return 0;
 }
@@ -497,6 +506,8 @@ int move_record_decode(const struct record *record,
 	out_move->block_count = le16_get(disk.block_count);
 	out_move->stored_blocks = le16_get(disk.stored_blocks);
 	out_move->is_lz4 = le16_get(disk.is_lz4) != 0;
+	out_move->birth = le32_get(disk.birth);
+	out_move->line = le32_get(disk.line);
 	if (!move_valid(out_move, le16_get(disk.is_lz4)))
 		return -EUCLEAN; /* F-19 */
 	sum_count = out_move->is_lz4 ? 1 : out_move->block_count;

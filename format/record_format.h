@@ -27,7 +27,9 @@ enum record_type {
 	RECORD_TYPE_ITEMS,  /* a piece of a batch of items */
 	RECORD_TYPE_SYNCED, /* changes nothing; its header tells enough */
 	RECORD_TYPE_SHARE,  /* blocks stored already: share_format.h */
-	RECORD_TYPE_LAST = RECORD_TYPE_SHARE,
+	RECORD_TYPE_STATE,  /* a piece of a dump: state_format.h */
+	RECORD_TYPE_KEPT,   /* an old record said again: state_format.h */
+	RECORD_TYPE_LAST = RECORD_TYPE_KEPT,
 };
 
 enum {
@@ -120,7 +122,8 @@ struct attributes_record {
 	int64_t atime_ns, mtime_ns, ctime_ns;
 };
 
-/* The blocks at source[i] are now block i of the new chunk. */
+/* The blocks at source[i] are now block i of the new chunk. line and birth
+ * tell a reader that has nothing else whose blocks they are. */
 struct move_record {
 	uint64_t inode;
 	uint64_t window;
@@ -128,10 +131,13 @@ struct move_record {
 	uint16_t block_count;
 	uint16_t stored_blocks;
 	uint8_t is_lz4;
+	uint32_t birth; /* of all of them */
+	uint32_t line;	/* of the oldest version that has them */
 	uint64_t sums[CHUNK_BLOCKS_MAX]; /* raw: each; LZ4: [0] */
 	struct {
 		struct location at;
 		uint8_t skip;
+		uint16_t first; /* block in the window */
 	} source[CHUNK_BLOCKS_MAX];
 };
 

@@ -43,7 +43,7 @@ static bool slots_valid(const struct slot *slots, size_t slot_count)
 	size_t i;
 
 	for (i = 0; i < slot_count; i++)
-		if (slots[i].kind == SLOT_KIND_ZERO ||
+		if (!slot_has_place(&slots[i]) ||
 		    slots[i].first != slots[0].first + i)
 			return false;
 	return slot_count > 0;

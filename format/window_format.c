@@ -162,8 +162,9 @@ static bool run_valid(const struct slot *head, unsigned count, unsigned begin)
 {
 	if (count == 0 || head->first < begin || head->first >= WINDOW_BLOCKS ||
 	    count > WINDOW_BLOCKS - (unsigned)head->first)
-		return false;		  /* F-32 */
-	if (head->kind == SLOT_KIND_ZERO) /* F-33 */
+		return false; /* F-32 */
+	if (head->kind == SLOT_KIND_ZERO ||
+	    head->kind == SLOT_KIND_LOST) /* F-33 */
 		return head->segment == 0 && head->block == 0 && head->lz4 == 0;
 	if (head->segment == 0 || head->block == 0 ||
 	    head->block >= SEGMENT_BLOCKS)
@@ -174,6 +175,14 @@ static bool run_valid(const struct slot *head, unsigned count, unsigned begin)
 	return head->kind == SLOT_KIND_LZ4 && slot_skip(head) + count <= 16 &&
 	       slot_stored_blocks(head) <=
 		       SEGMENT_BLOCKS - (unsigned)head->block; /* F-34 */
+}
+
+static uint64_t sum_at(const uint8_t *bytes)
+{
+	struct le64 sum;
+
+	memcpy(&sum, bytes, sizeof(sum));
+	return le64_get(sum);
 }
 
 /* Appends the slots of one run; returns how many bytes of sums it took. */
@@ -196,19 +205,17 @@ static size_t run_expand(const struct slot *head, unsigned count,
 	}
 	for (i = 0; i < count; i++) {
 		struct slot *slot = &slots[(*slot_count)++];
-		struct le64 sum;
 
 		*slot = *head;
 		slot->first = (uint16_t)(head->first + i);
 		slot->count = 1;
 		if (head->kind == SLOT_KIND_RAW) {
 			slot->block = (uint16_t)(head->block + i);
-			memcpy(&sum, sums + i * sizeof(sum), sizeof(sum));
-		} else {
+			slot->sum = sum_at(sums + i * sizeof(struct le64));
+		} else if (head->kind == SLOT_KIND_LZ4) {
 			slot->lz4 = (uint8_t)(head->lz4 + (i << 4));
-			memcpy(&sum, sums, sizeof(sum));
+			slot->sum = sum_at(sums);
 		}
-		slot->sum = le64_get(sum);
 	}
 	return need;
 }

@@ -75,10 +75,11 @@ static int compare_window(struct differ *differ, uint64_t number)
 		const struct slot *to = slot_walk(&to_walk, block);
 		uint64_t at =
 			number * WINDOW_BYTES + (uint64_t)block * BLOCK_BYTES;
-		enum extent_kind kind = !to ? EXTENT_KIND_BASE :
-					to->kind == SLOT_KIND_ZERO ?
-					      EXTENT_KIND_ZERO :
-					      EXTENT_KIND_DATA;
+		enum extent_kind kind =
+			!to			   ? EXTENT_KIND_BASE :
+			to->kind == SLOT_KIND_ZERO ? EXTENT_KIND_ZERO :
+			to->kind == SLOT_KIND_LOST ? EXTENT_KIND_LOST :
+						     EXTENT_KIND_DATA;
 		struct diff_extent *run = &differ->run;
 
 		if (slot_same_content(from, to))

@@ -167,12 +167,26 @@ static void advise(struct store *store, const struct mapped *mapped)
 		struct location at = { slot->segment, slot->block };
 
 		run = raw_run(slot, mapped->count - i);
-		if (slot->kind != SLOT_KIND_ZERO)
+		if (slot_has_place(slot))
 			log_advise(store->log, at,
 				   slot->kind == SLOT_KIND_RAW ?
 					   run :
 					   slot_stored_blocks(slot));
 	}
+}
+
+/* cowd-fsck found it damaged and no other copy of it. */
+static int tell_lost(struct file *file, uint64_t number, unsigned block)
+{
+	struct store *store = file->view->store;
+
+	atomic_fetch_add(&store->count.lost_reads, 1);
+	return log_errno(-EIO,
+			 "%s: inode %" PRIu64 ", offset %" PRIu64
+			 ": cowd-fsck gave this block up; it can be read "
+			 "again once it is written",
+			 store->path, file->inode,
+			 number * WINDOW_BYTES + (uint64_t)block * BLOCK_BYTES);
 }
 
 /* Whole blocks [begin, end) of one window. */
@@ -203,6 +217,8 @@ static int read_mapped(struct file *file, uint64_t number, unsigned begin,
 			stop = stop < end ? stop : end;
 			memset(here, 0, (size_t)(stop - block) * BLOCK_BYTES);
 			run = 1;
+		} else if (slot->kind == SLOT_KIND_LOST) {
+			return tell_lost(file, number, block);
 		} else if (slot->kind == SLOT_KIND_RAW) {
 			run = raw_run(slot, mapped->count - i);
 			rc = read_raw_run(store, slot, run, here);

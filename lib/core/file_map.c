@@ -35,7 +35,8 @@ static void free_dropped(struct drop_context *drop)
 		const struct slot *slot = &drop->gone[i];
 		struct location at = { slot->segment, slot->block };
 
-		if (slot->birth <= drop->view->last_point)
+		if (!slot_has_place(slot) ||
+		    slot->birth <= drop->view->last_point)
 			continue;
 		/* A compressed chunk goes with the last block that uses it;
 		 * only blocks of one birth share a chunk. */

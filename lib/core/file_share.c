@@ -92,7 +92,7 @@ static size_t stored_run(const struct slot *slots, unsigned count,
 	size_t n = 0;
 
 	while (n < count && n < most && slots[n].first == block + n &&
-	       slots[n].kind != SLOT_KIND_ZERO)
+	       slot_has_place(&slots[n]))
 		n++;
 	return n;
 }

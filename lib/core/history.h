@@ -228,7 +228,12 @@ NODISCARD int history_undo(struct store *store, uint64_t operation_id,
 			   struct failure *failure);
 
 /* One run of blocks that differ between two views. */
-enum extent_kind { EXTENT_KIND_BASE, EXTENT_KIND_DATA, EXTENT_KIND_ZERO };
+enum extent_kind {
+	EXTENT_KIND_BASE,
+	EXTENT_KIND_DATA,
+	EXTENT_KIND_ZERO,
+	EXTENT_KIND_LOST, /* data that can't be read any more */
+};
 
 struct diff_extent {
 	uint64_t start_bytes;

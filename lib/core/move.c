@@ -20,8 +20,32 @@ static bool same_place(const struct slot *a, const struct slot *b)
 	return slot_same_chunk(a, b) && a->kind == b->kind && a->lz4 == b->lz4;
 }
 
+/* All versions with blocks of one birth come from one, on the first line. */
+static void note_birth(struct sources *sources, uint32_t birth, uint32_t line)
+{
+	size_t i;
+
+	for (i = 0; i < sources->birth_count; i++)
+		if (sources->births[i].birth == birth)
+			break;
+	if (i == sources->birth_count)
+		sources->births[sources->birth_count++] =
+			(struct birth_line){ birth, line };
+	else if (line < sources->births[i].line)
+		sources->births[i].line = line;
+}
+
+static uint32_t line_of_birth(const struct sources *sources, uint32_t birth)
+{
+	size_t i = 0;
+
+	while (sources->births[i].birth != birth)
+		i++;
+	return sources->births[i].line;
+}
+
 static void add_sources(struct sources *sources, const struct slot *slots,
-			size_t slot_count, uint32_t segment)
+			size_t slot_count, uint32_t segment, uint32_t line)
 {
 	size_t i, j;
 
@@ -31,9 +55,11 @@ static void add_sources(struct sources *sources, const struct slot *slots,
 		for (j = 0; j < sources->count; j++)
 			if (same_place(&sources->slots[j], &slots[i]))
 				break;
-		if (j == sources->count &&
-		    j < sizeof(sources->slots) / sizeof(sources->slots[0]))
+		if (j == sizeof(sources->slots) / sizeof(sources->slots[0]))
+			continue;
+		if (j == sources->count)
 			sources->slots[sources->count++] = slots[i];
+		note_birth(sources, sources->slots[j].birth, line);
 	}
 }
 
@@ -112,9 +138,9 @@ static int gather_version(void *context, const struct window_key *key,
 {
 	struct gather *gather = context;
 
-	(void)key;
 	*out_changed = false;
-	add_sources(gather->sources, slots, slot_count, gather->segment);
+	add_sources(gather->sources, slots, slot_count, gather->segment,
+		    key->line);
 	return 0;
 }
 
@@ -150,8 +176,7 @@ static int move_version(void *context, const struct window_key *key,
 	(void)key;
 	for (n = 0; n < slot_count; n++) {
 		struct slot *slot = &slots[n];
-		int i = slot->kind == SLOT_KIND_ZERO ? -1 :
-						       find_source(move, slot);
+		int i = slot_has_place(slot) ? find_source(move, slot) : -1;
 
 		if (i < 0)
 			continue;
@@ -306,6 +331,8 @@ static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 		.inode = inode,
 		.window = window,
 		.block_count = (uint16_t)count,
+		.birth = slots[0].birth,
+		.line = line_of_birth(&mover->sources, slots[0].birth),
 	};
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	uint64_t lsn;
@@ -316,6 +343,7 @@ static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 		move.source[i].at =
 			(struct location){ slots[i].segment, slots[i].block };
 		move.source[i].skip = (uint8_t)slot_skip(&slots[i]);
+		move.source[i].first = slots[i].first;
 		rc = chunk_read_block(store, &slots[i],
 				      mover->data + i * (size_t)BLOCK_BYTES);
 		if (rc < 0)
@@ -347,7 +375,7 @@ int move_gather(struct mover *mover, uint32_t segment, uint64_t inode,
 	struct gather gather = { sources, segment };
 	int rc;
 
-	sources->count = 0;
+	sources->count = sources->birth_count = 0;
 	rc = visit_rows(store, inode, window, gather_version, &gather);
 	if (rc < 0)
 		return rc;

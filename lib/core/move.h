@@ -8,6 +8,11 @@
 struct sources {
 	struct slot slots[WINDOW_BLOCKS * 4];
 	size_t count;
+	/* The first line, of those that see blocks of a birth. */
+	struct birth_line {
+		uint32_t birth, line;
+	} births[WINDOW_BLOCKS * 4];
+	size_t birth_count;
 };
 
 struct mover {

@@ -214,7 +214,7 @@ int reap_drop_row(struct reaper *reaper)
 		const struct slot *slot = &reaper->row.slots[i];
 		struct location at = { slot->segment, slot->block };
 
-		if (slot->kind != SLOT_KIND_ZERO)
+		if (slot_has_place(slot))
 			space_map_free(&store->space, at,
 				       slot_stored_blocks(slot));
 	}

@@ -215,8 +215,10 @@ static int apply(void *context, const struct record *record, bool durable)
 	mutex_assert_held(&store->order_lock); /* by store_recover() */
 	mutex_assert_held(&replay->store->order_lock);
 	store->replayed_lsn = record->lsn;
-	if (record->type == RECORD_TYPE_SYNCED)
-		return 0;
+	if (record->type == RECORD_TYPE_SYNCED ||
+	    record->type == RECORD_TYPE_STATE ||
+	    record->type == RECORD_TYPE_KEPT)
+		return 0; /* the index has it */
 	replay->changes++;
 	if (record->type != RECORD_TYPE_ITEMS)
 		batch_reset(&replay->batch); /* its end never came */
@@ -240,6 +242,8 @@ static int apply(void *context, const struct record *record, bool durable)
 		return apply_share(store, record);
 	case RECORD_TYPE_JUMP:
 	case RECORD_TYPE_SYNCED:
+	case RECORD_TYPE_STATE:
+	case RECORD_TYPE_KEPT:
 		break;
 	}
 	return -EUCLEAN;

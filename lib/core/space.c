@@ -243,8 +243,7 @@ static void count_version(struct walk *walk, size_t nr)
 		const struct slot *slot = &version->slots[i];
 		struct audience audience = walk->audiences[nr];
 		bool first =
-			slot->kind != SLOT_KIND_ZERO &&
-			!is_shared(walk, slot) &&
+			slot_has_place(slot) && !is_shared(walk, slot) &&
 			!window_uses_chunk(version->slots, (unsigned)i, slot);
 
 		for (j = 0; j < nr && first; j++)

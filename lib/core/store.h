@@ -121,6 +121,7 @@ struct store_counters {
 	uint64_t checkpoints, checkpoint_ns;
 	uint64_t moved_bytes, punched_bytes;
 	uint64_t checksum_errors;
+	uint64_t lost_reads; /* of blocks that cowd-fsck gave up */
 };
 
 void store_counters(struct store *store, struct store_counters *out_counters);

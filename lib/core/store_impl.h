@@ -171,7 +171,7 @@ struct store {
 		atomic_uint_fast64_t window_loads, window_hits;
 		atomic_uint_fast64_t checkpoints, checkpoint_ns;
 		atomic_uint_fast64_t moved_bytes, punched_bytes;
-		atomic_uint_fast64_t checksum_errors;
+		atomic_uint_fast64_t checksum_errors, lost_reads;
 	} count;
 };
 

@@ -49,6 +49,12 @@ static void fill_health(struct store *store, struct store_status *status)
 			 "the file system of the store is full: writes get "
 			 "ENOSPC");
 	}
+	if (atomic_load(&store->count.lost_reads)) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason),
+			 "blocks that cowd-fsck gave up were read: the log of "
+			 "the daemon names them");
+	}
 	if (atomic_load(&store->count.checksum_errors)) {
 		status->health = STORE_HEALTH_DAMAGED;
 		snprintf(status->reason, sizeof(status->reason),
@@ -144,6 +150,7 @@ void store_counters(struct store *store, struct store_counters *out)
 		.moved_bytes = atomic_load(&store->count.moved_bytes),
 		.punched_bytes = atomic_load(&store->count.punched_bytes),
 		.checksum_errors = atomic_load(&store->count.checksum_errors),
+		.lost_reads = atomic_load(&store->count.lost_reads),
 	};
 }
 

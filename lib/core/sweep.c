@@ -28,7 +28,7 @@ static void see_slots(struct store *store, const struct slot *slots,
 	for (i = 0; i < slot_count; i++) {
 		struct location at = { slots[i].segment, slots[i].block };
 
-		if (slots[i].kind == SLOT_KIND_ZERO ||
+		if (!slot_has_place(&slots[i]) ||
 		    (slots[i].kind == SLOT_KIND_LZ4 && i > 0 &&
 		     slot_same_chunk(&slots[i], &slots[i - 1]) &&
 		     slots[i].first == slots[i - 1].first + 1))

@@ -159,7 +159,7 @@ int view_window_compare(struct view *from, struct view *to, uint64_t inode,
 		if (slot_same_content(old, new))
 			continue;
 		out_difference->changed_blocks++;
-		if (new &&new->kind != SLOT_KIND_ZERO)
+		if (new &&slot_has_place(new))
 			out_difference->stored_blocks++;
 	}
 	return 0;

@@ -131,7 +131,7 @@ bool slot_same_content(const struct slot *a, const struct slot *b)
 {
 	if (!a || !b)
 		return a == b;
-	if (a->kind == SLOT_KIND_ZERO || b->kind == SLOT_KIND_ZERO)
+	if (!slot_has_place(a) || !slot_has_place(b))
 		return a->kind == b->kind;
 	return slot_same_chunk(a, b) && a->lz4 == b->lz4;
 }

@@ -4,6 +4,7 @@
 #include "history_format.h"
 #include "record_format.h"
 #include "share_format.h"
+#include "state_format.h"
 
 #include "fuzz_assert.h"
 
@@ -108,8 +109,35 @@ static void share(const struct record *record)
 		return;
 	FUZZ_ASSERT(share.slot_count > 0 && share.slot_count <= WINDOW_BLOCKS);
 	for (i = 0; i < share.slot_count; i++)
-		FUZZ_ASSERT(share.slots[i].kind != SLOT_KIND_ZERO &&
+		FUZZ_ASSERT(slot_has_place(&share.slots[i]) &&
 			    share.slots[i].first < WINDOW_BLOCKS);
+}
+
+/* A piece, taken for the whole dump as well. */
+static void state(const struct record *record)
+{
+	static uint8_t entry_bytes[STATE_ENTRY_BYTES_MAX];
+	struct state_record piece;
+	struct state_entry entry;
+	size_t offset = 0, from = 0;
+
+	if (state_record_decode(record, &piece) < 0)
+		return;
+	FUZZ_ASSERT(piece.piece_bytes <= piece.dump_bytes - piece.offset);
+	while (state_next(piece.piece, piece.piece_bytes, &offset, &entry) ==
+	       0) {
+		FUZZ_ASSERT(state_entry_encode(&entry, entry_bytes) ==
+			    offset - from);
+		from = offset;
+	}
+}
+
+static void kept(const struct record *record)
+{
+	struct kept_record one;
+
+	if (kept_record_decode(record, &one) == 0)
+		FUZZ_ASSERT(one.record.payload_bytes < record->payload_bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
@@ -143,6 +171,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	case RECORD_TYPE_ATTRIBUTES:
 	case RECORD_TYPE_JUMP:
 		small(&record);
+		break;
+	case RECORD_TYPE_STATE:
+		state(&record);
+		break;
+	case RECORD_TYPE_KEPT:
+		kept(&record);
 		break;
 	case RECORD_TYPE_SYNCED: /* has no payload */
 		break;

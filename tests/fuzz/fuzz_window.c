@@ -23,7 +23,7 @@ static void check_slots(const struct slot *slots, size_t slot_count)
 		FUZZ_ASSERT(slot->first >= begin && slot->count > 0);
 		begin = (unsigned)slot->first + slot->count;
 		FUZZ_ASSERT(begin <= WINDOW_BLOCKS);
-		if (slot->kind == SLOT_KIND_ZERO)
+		if (!slot_has_place(slot))
 			continue;
 		FUZZ_ASSERT(slot->count == 1 && slot->segment != 0);
 		FUZZ_ASSERT(slot->block + slot_stored_blocks(slot) <=

@@ -74,19 +74,23 @@ static const struct move_record move_example = {
 	.chunk = { 7, 0x89 },
 	.block_count = 2,
 	.stored_blocks = 2,
+	.birth = 9,
+	.line = 6,
 	.sums = { UINT64_C(0x1111111111111111), UINT64_C(0x2222222222222222) },
-	.source = { { { 4, 0x20 }, 0 }, { { 5, 0x30 }, 15 } },
+	.source = { { { 4, 0x20 }, 0, 0x1fe }, { { 5, 0x30 }, 15, 0x1ff } },
 };
 static const char *const move_hex =
 	"0300000000000000 1200000000000000 "	 /* inode, window */
-	"07000000 8900 0200 0200 0000 00000000 " /* chunk, counts, LZ4 */
+	"07000000 8900 0200 0200 0000 "		 /* chunk, counts, LZ4 */
+	"09000000 06000000 00000000 "		 /* birth, line, reserved */
 	"1111111111111111 2222222222222222 "	 /* a sum for each */
-	"04000000 2000 0000 05000000 3000 0f00"; /* sources */
+	"04000000 2000 e01f 05000000 3000 ff1f"; /* sources */
 
 static const char *const move_lz4_hex = "0300000000000000 1200000000000000 "
-					"07000000 8900 0200 0100 0100 00000000 "
+					"07000000 8900 0200 0100 0100 "
+					"09000000 06000000 00000000 "
 					"1111111111111111 " /* one sum */
-					"04000000 2000 0000 05000000 3000 0f00";
+					"04000000 2000 e01f 05000000 3000 ff1f";
 
 static const char *const jump_hex = "07000000 89000000"; /* segment, block */
 
@@ -132,6 +136,8 @@ static int decode_record(const struct record *record)
 	case RECORD_TYPE_SYNCED:  /* has none */
 	case RECORD_TYPE_HISTORY: /* test_history_format.c */
 	case RECORD_TYPE_SHARE:	  /* test_share_format.c */
+	case RECORD_TYPE_STATE:	  /* test_state_format.c */
+	case RECORD_TYPE_KEPT:
 		break;
 	}
 	abort();
@@ -219,6 +225,8 @@ static void assert_same_move(const struct move_record *a,
 	assert_memory_equal(&a->chunk, &b->chunk, sizeof(a->chunk));
 	assert_int_equal(a->block_count, b->block_count);
 	assert_int_equal(a->stored_blocks, b->stored_blocks);
+	assert_int_equal(a->birth, b->birth);
+	assert_int_equal(a->line, b->line);
 	assert_int_equal(a->is_lz4, b->is_lz4);
 	for (i = 0; i < (a->is_lz4 ? 1U : a->block_count); i++)
 		assert_true(a->sums[i] == b->sums[i]);
@@ -226,6 +234,7 @@ static void assert_same_move(const struct move_record *a,
 		assert_memory_equal(&a->source[i].at, &b->source[i].at,
 				    sizeof(a->source[i].at));
 		assert_int_equal(a->source[i].skip, b->source[i].skip);
+		assert_int_equal(a->source[i].first, b->source[i].first);
 	}
 }
 
@@ -442,7 +451,7 @@ static void test_a_range_out_of_bounds_is_refused(void **state)
 }
 
 /* F-19. Offsets: window 8, segment 16, block 20, count 22, stored 24, LZ4 26,
- * first source 48: segment, block 52, skip 54. */
+ * first source 56: segment, block 60, skip and block in the window 62. */
 static void test_a_move_out_of_bounds_is_refused(void **state)
 {
 	static const struct change raw[] = {
@@ -457,13 +466,13 @@ static void test_a_move_out_of_bounds_is_refused(void **state)
 		{ 22, 4, 0x00010002, -EUCLEAN }, /* raw: stored is count */
 		{ 22, 4, 0x00020001, -EUCLEAN },
 		{ 26, 2, 2, -EUCLEAN },
-		{ 48, 4, 0, -EUCLEAN },
-		{ 52, 2, 0, -EUCLEAN },
-		{ 52, 2, SEGMENT_BLOCKS - 1, 0 },
-		{ 52, 2, SEGMENT_BLOCKS, -EUCLEAN },
-		{ 54, 2, 15, 0 },
-		{ 54, 2, 16, -EUCLEAN },
-		{ 54, 2, 0x0100, -EUCLEAN },
+		{ 56, 4, 0, -EUCLEAN },
+		{ 60, 2, 0, -EUCLEAN },
+		{ 60, 2, SEGMENT_BLOCKS - 1, 0 },
+		{ 60, 2, SEGMENT_BLOCKS, -EUCLEAN },
+		{ 62, 2, 0x1fff, 0 },
+		{ 62, 2, 0x2000, -EUCLEAN },
+		{ 62, 2, UINT16_MAX, -EUCLEAN },
 	};
 	static const struct change lz4[] = {
 		{ 24, 2, 0, -EUCLEAN },

@@ -300,6 +300,28 @@ static void test_runs_out_of_order_or_bounds_are_refused(void **state)
 	TRY_CHANGES(changes);
 }
 
+static void test_lost_blocks_are_a_run_without_sums(void **state)
+{
+	static const struct slot lost[] = {
+		{ 0, 0, 8, 0, 3, 1, SLOT_KIND_LOST, 0 },
+		{ 0, 0, 8, 0, 4, 1, SLOT_KIND_LOST, 0 },
+		{ 0, 0, 9, 0, 5, 1, SLOT_KIND_LOST, 0 },
+	};
+	struct slot slots[WINDOW_BLOCKS];
+	uint8_t row[WINDOW_ROW_BYTES_MAX];
+	size_t len_bytes, count;
+
+	(void)state;
+	len_bytes = window_encode(SEED, &key, lost, 3, row);
+	hex_assert(row + 8, len_bytes - 8,
+		   "01000000 02000000 "
+		   "0300 0200 04 00 0000 00000000 08000000 "
+		   "0500 0100 04 00 0000 00000000 09000000");
+	assert_int_equal(
+		window_decode(SEED, &key, row, len_bytes, slots, &count), 0);
+	assert_slots(slots, count, lost, 3);
+}
+
 /* F-33 */
 static void test_a_run_in_no_valid_place_is_refused(void **state)
 {
@@ -317,6 +339,8 @@ static void test_a_run_in_no_valid_place_is_refused(void **state)
 		{ ZERO_RUN + 8, 4, 1, -EUCLEAN },
 		{ ZERO_RUN + 6, 2, 1, -EUCLEAN },
 		{ ZERO_RUN + 5, 1, 1, -EUCLEAN },
+		{ ZERO_RUN + 4, 1, SLOT_KIND_LOST, 0 },
+		{ ZERO_RUN + 4, 1, SLOT_KIND_LOST + 1, -EUCLEAN },
 	};
 
 	(void)state;
@@ -354,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_a_broken_header_is_refused),
 		cmocka_unit_test(test_a_row_that_ends_in_a_run_is_refused),
 		cmocka_unit_test(test_runs_out_of_order_or_bounds_are_refused),
+		cmocka_unit_test(test_lost_blocks_are_a_run_without_sums),
 		cmocka_unit_test(test_a_run_in_no_valid_place_is_refused),
 		cmocka_unit_test(
 			test_a_part_of_a_chunk_out_of_bounds_is_refused),
