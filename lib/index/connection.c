@@ -44,7 +44,7 @@ int connection_path(const char *directory, const char *name, char *path,
 	return 0;
 }
 
-static void harden(sqlite3 *connection)
+void connection_harden(sqlite3 *connection)
 {
 	static const int off[] = {
 		SQLITE_DBCONFIG_ENABLE_TRIGGER,
@@ -74,7 +74,7 @@ int connection_open(const char *path, sqlite3 **out_connection)
 			       INDEX_VFS_NAME);
 	if (code != SQLITE_OK)
 		return sql_errno(*out_connection, code);
-	harden(*out_connection);
+	connection_harden(*out_connection);
 	return 0;
 }
 

@@ -174,6 +174,8 @@ NODISCARD int connection_path(const char *directory, const char *name,
 			      char *path, struct failure *failure);
 /* *out_connection is to be closed even after a failure. */
 NODISCARD int connection_open(const char *path, sqlite3 **out_connection);
+/* No trigger, view or extension runs, no schema is trusted or written. */
+void connection_harden(sqlite3 *connection);
 NODISCARD int connection_open_directory(const char *directory);
 /* A new, empty file of ours. */
 NODISCARD int connection_make_file(int dir_fd, const char *name);

@@ -1,0 +1,217 @@
+/*
+ * The only file of fsck/ that writes to a store.
+ *
+ * I1: a crash leaves the index of before, or the new one, whole: the copy
+ *     becomes index.bak, the old WAL is played into the old index or is gone
+ *     with it, and the rename puts the copy in its place.
+ * I2: all names are names in the store's own directories; no link is
+ *     followed.
+ */
+#include "install.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "index_impl.h"
+#include "io.h"
+#include "place.h"
+
+enum { COPY_BYTES = 1 << 20 };
+
+static int folder_fd(const struct check *check, enum change_place place)
+{
+	return place == CHANGE_PLACE_SEGMENTS ? check->segments_fd :
+						check->dir_fd;
+}
+
+static int sync_folder(int fd)
+{
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* A new file with a copy of what is in fd; durable. */
+static int copy_into(int from_fd, int folder, const char *name, mode_t mode)
+{
+	AUTO_FREE uint8_t *buffer = malloc(COPY_BYTES);
+	AUTO_CLOSE int out = -1;
+	uint64_t offset_bytes = 0;
+	ssize_t n;
+	int rc = 0;
+
+	if (!buffer)
+		return -ENOMEM;
+	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	out = openat(folder, name,
+		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     mode);
+	if (out < 0)
+		return -errno;
+	while (rc == 0 && (n = io_read_full(from_fd, buffer, COPY_BYTES,
+					    offset_bytes)) != 0) {
+		rc = n < 0 ? (int)n :
+			     io_write_all(out, buffer, (size_t)n, offset_bytes);
+		offset_bytes += n < 0 ? 0 : (uint64_t)n;
+	}
+	if (rc == 0 && fsync(out) < 0)
+		rc = -errno;
+	if (rc < 0)
+		(void)unlinkat(folder, name, 0);
+	return rc;
+}
+
+/* A file that has other names gets its own bytes. */
+static int separate(int folder, const char *name)
+{
+	AUTO_CLOSE int fd = place_open_file(folder, name, O_RDONLY);
+	char copy[32] = "index.db.new"; /* known as a left-over */
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	rc = copy_into(fd, folder, copy, st.st_mode & 0777);
+	if (rc == 0 && renameat(folder, copy, folder, name) < 0)
+		rc = -errno;
+	return rc;
+}
+
+static int write_range(struct check *check, const struct change *change)
+{
+	AUTO_FREE uint8_t *data = malloc(COPY_BYTES);
+	AUTO_CLOSE int fd = io_open_own(folder_fd(check, change->place),
+					change->name, O_WRONLY);
+	uint64_t done = 0;
+	int rc = fd < 0 ? fd : data ? 0 : -ENOMEM;
+
+	while (rc == 0 && done < change->len_bytes) {
+		uint64_t left = change->len_bytes - done;
+		size_t len = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+		ssize_t n = io_read_full(check->changes.spool_fd, data, len,
+					 change->spool_offset_bytes + done);
+
+		if (n != (ssize_t)len)
+			return n < 0 ? (int)n : -EIO;
+		rc = io_write_all(fd, data, len, change->offset_bytes + done);
+		done += len;
+	}
+	return rc == 0 && fdatasync(fd) < 0 ? -errno : rc;
+}
+
+static int remove_name(int folder, const char *name)
+{
+	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	return unlinkat(folder, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int make_change(struct check *check, const struct change *change)
+{
+	int folder = folder_fd(check, change->place);
+
+	switch (change->kind) {
+	case CHANGE_KIND_WRITE:
+		return write_range(check, change);
+	case CHANGE_KIND_REMOVE:
+		return remove_name(folder, change->name);
+	case CHANGE_KIND_COPY:
+		return separate(folder, change->name);
+	case CHANGE_KIND_MODE:
+		return fchmod(folder, change->mode) < 0 ? -errno : 0;
+	}
+	return -EINVAL;
+}
+
+static int make_changes(struct check *check)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < check->changes.count; i++) {
+		const struct change *change = &check->changes.list[i];
+
+		rc = make_change(check, change);
+		if (rc < 0)
+			check_failed(check, rc, "%s can't be repaired",
+				     change->name);
+	}
+	if (rc == 0 && check->changes.count > 0) {
+		rc = sync_folder(check->segments_fd);
+		if (rc == 0)
+			rc = sync_folder(check->dir_fd);
+		if (rc < 0)
+			check_failed(check, rc, "the store can't be flushed");
+	}
+	return rc;
+}
+
+/*
+ * What the old WAL holds goes into the old index: then neither is without the
+ * other. If it can't, the old index is no good anyway, and index.bak is new.
+ */
+static int end_wal(struct check *check)
+{
+	char path[PATH_MAX + 16];
+	sqlite3 *old = NULL;
+
+	snprintf(path, sizeof(path), "%s/index.db", check->path);
+	if (!check->replaced && connection_open(path, &old) == 0) {
+		(void)sqlite3_exec(old, connection_settings, NULL, NULL, NULL);
+		(void)sqlite3_exec(old, "PRAGMA wal_checkpoint(TRUNCATE)", NULL,
+				   NULL, NULL);
+	}
+	sqlite3_close(old);
+	return remove_name(check->dir_fd, "index.db-wal");
+}
+
+static int put_index(struct check *check, int fd)
+{
+	static const char *const fresh = "index.db.new";
+	int dir = check->dir_fd;
+	int rc = copy_into(fd, dir, fresh, 0600);
+
+	if (rc == 0 && renameat(dir, fresh, dir, "index.bak") < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = sync_folder(dir);
+	if (rc == 0)
+		rc = copy_into(fd, dir, fresh, 0600);
+	if (rc == 0)
+		rc = end_wal(check);
+	if (rc == 0)
+		rc = sync_folder(dir);
+	if (rc == 0 && renameat(dir, fresh, dir, "index.db") < 0)
+		rc = -errno;
+	return rc == 0 ? sync_folder(dir) : rc; /* I1 */
+}
+
+static int install_index(struct check *check)
+{
+	AUTO_CLOSE int fd = -1;
+	int rc = work_finish(check);
+
+	if (rc < 0)
+		return rc;
+	fd = place_open_file(check->temporary_fd, "index.db", O_RDONLY);
+	rc = fd < 0 ? fd : put_index(check, fd);
+	if (rc < 0)
+		check_failed(check, rc, "the index can't be put in place");
+	return rc;
+}
+
+int install_run(struct check *check)
+{
+	int rc = make_changes(check);
+
+	return rc == 0 && check->install ? install_index(check) : rc;
+}

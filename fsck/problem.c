@@ -1,0 +1,184 @@
+/* The table of problems, and what becomes of one that was found. */
+#include "problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "check.h"
+
+#define NOTE PROBLEM_SEVERITY_NOTE, PROBLEM_CLASS_NOTE
+#define WARNING PROBLEM_SEVERITY_WARNING
+#define ERROR PROBLEM_SEVERITY_ERROR
+#define SAFE PROBLEM_CLASS_SAFE
+#define LOSES PROBLEM_CLASS_LOSES
+#define NONE PROBLEM_CLASS_NONE
+
+const struct problem_row problem_rows[] = {
+	{ PROBLEM_DIRECTORY_MODE, "P1-MODE", ERROR, SAFE,
+	  "others than its owner may write to the directory",
+	  "take the permission away", NULL },
+	{ PROBLEM_FILE_NAMES, "P1-NAMES", ERROR, SAFE,
+	  "the file has another name elsewhere", "make a file of its own of it",
+	  NULL },
+	{ PROBLEM_FILE_KIND, "P1-KIND", ERROR, SAFE,
+	  "something else stands where a regular file belongs",
+	  "remove it; what a link leads to stays", NULL },
+	{ PROBLEM_SEGMENT_KIND, "P1-SEGMENT", ERROR, NONE,
+	  "something else stands where a segment belongs", NULL, NULL },
+	{ PROBLEM_STRAY_FILE, "P1-STRAY", NOTE,
+	  "is no file of a store, and is left alone", NULL, NULL },
+	{ PROBLEM_LEFT_OVER, "P1-LEFTOVER", NOTE,
+	  "was left by a crash; the next opening sees to it", NULL, NULL },
+	{ PROBLEM_JOURNAL, "P1-JOURNAL", ERROR, SAFE,
+	  "a journal that is not cowd's would be played into the index",
+	  "remove it", NULL },
+
+	{ PROBLEM_INDEX_MISSING, "P2-MISSING", ERROR, SAFE,
+	  "there is no index.db", "use index.bak, and the log after it", NULL },
+	{ PROBLEM_INDEX_DAMAGED, "P2-DAMAGED", ERROR, SAFE,
+	  "the index can't be used", "use index.bak, and the log after it",
+	  NULL },
+	{ PROBLEM_INDEX_ORDER, "P2-ORDER", ERROR, SAFE,
+	  "indexes of the database don't agree with its tables",
+	  "make them anew", NULL },
+	{ PROBLEM_INDEX_VERSION, "P2-VERSION", ERROR, SAFE,
+	  "the database is not marked as an index of this version",
+	  "mark it, as its schema is the right one", NULL },
+	{ PROBLEM_INDEX_SCHEMA, "P2-SCHEMA", ERROR, SAFE,
+	  "an index of the database is missing, or another one", "make it anew",
+	  NULL },
+	{ PROBLEM_INDEX_EXTRA, "P2-EXTRA", ERROR, LOSES,
+	  "the database has something that is not cowd's", "drop it",
+	  "what somebody put there" },
+	{ PROBLEM_INDEX_META, "P2-META", ERROR, SAFE,
+	  "a value of the store is missing or can't be",
+	  "set it to what follows from all else", NULL },
+	{ PROBLEM_INDEX_MODE, "P2-WAL", ERROR, SAFE,
+	  "the database is not in WAL mode", "set the mode", NULL },
+	{ PROBLEM_BACKUP_DAMAGED, "P2-BACKUP", WARNING, SAFE,
+	  "index.bak is damaged, and no help if index.db were", "make it anew",
+	  NULL },
+	{ PROBLEM_BACKUP_MISSING, "P2-NOBACKUP", NOTE,
+	  "there is no index.bak; the next mount makes one", NULL, NULL },
+};
+
+const unsigned problem_row_count =
+	sizeof(problem_rows) / sizeof(problem_rows[0]);
+
+const struct problem_row *problem_row(enum problem_number number)
+{
+	unsigned i;
+
+	for (i = 0; i < problem_row_count; i++)
+		if (problem_rows[i].number == number)
+			return &problem_rows[i];
+	return NULL;
+}
+
+const char *problem_class_slug(enum problem_class class)
+{
+	switch (class) {
+	case PROBLEM_CLASS_NOTE:
+		return "note";
+	case PROBLEM_CLASS_SAFE:
+		return "safe";
+	case PROBLEM_CLASS_LOSES:
+		return "with-loss";
+	case PROBLEM_CLASS_NONE:
+		return "no";
+	}
+	return "";
+}
+
+const char *problem_severity_slug(enum problem_severity severity)
+{
+	switch (severity) {
+	case PROBLEM_SEVERITY_NOTE:
+		return "note";
+	case PROBLEM_SEVERITY_WARNING:
+		return "warning";
+	case PROBLEM_SEVERITY_ERROR:
+		return "error";
+	}
+	return "";
+}
+
+void fsck_print_problems(FILE *out)
+{
+	unsigned i;
+
+	for (i = 0; i < problem_row_count; i++) {
+		const struct problem_row *row = &problem_rows[i];
+
+		fprintf(out, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", (int)row->number,
+			row->code, problem_severity_slug(row->severity),
+			problem_class_slug(row->class), row->text,
+			row->fix ? row->fix : "-",
+			row->loses ? row->loses : "-");
+	}
+}
+
+static bool ask(struct check *check, const struct problem_row *row)
+{
+	const struct fsck_options *options = check->options;
+	char question[512];
+
+	snprintf(question, sizeof(question), "%c%s%s%s",
+		 row->fix[0] - 'a' + 'A', row->fix + 1,
+		 row->loses ? "; lost: " : "", row->loses ? row->loses : "");
+	return options->ask && options->ask(options->context, question);
+}
+
+/* May it be repaired in this run? With -n in the working copy only. */
+static bool may_fix(struct check *check, const struct problem_row *row)
+{
+	if (row->class == PROBLEM_CLASS_NOTE ||
+	    row->class == PROBLEM_CLASS_NONE)
+		return false;
+	switch (check->options->mode) {
+	case FSCK_MODE_NO:
+	case FSCK_MODE_YES:
+		return true;
+	case FSCK_MODE_SAFE:
+		return row->class == PROBLEM_CLASS_SAFE;
+	case FSCK_MODE_ASK:
+		return ask(check, row);
+	}
+	return false;
+}
+
+bool problem(struct check *check, enum problem_number number,
+	     const struct problem_where *where, const char *format, ...)
+{
+	static const struct problem_where nowhere;
+	const struct problem_row *row = problem_row(number);
+	struct fsck_result *result = check->result;
+	char detail[512] = "";
+	va_list arguments;
+	bool fix;
+
+	if (format) {
+		va_start(arguments, format);
+		vsnprintf(detail, sizeof(detail), format, arguments);
+		va_end(arguments);
+	}
+	if (check->options->mode == FSCK_MODE_ASK)
+		report_problem(check, row, where ? where : &nowhere, detail,
+			       false);
+	fix = may_fix(check, row);
+	if (row->class == PROBLEM_CLASS_NOTE) {
+		result->note_count++;
+	} else {
+		if (result->found_count++ == 0)
+			result->first_number = row->number;
+		if (fix && check->options->mode != FSCK_MODE_NO)
+			result->fixed_count++;
+		else
+			result->left_count++;
+		result->lost_count += fix && row->class == PROBLEM_CLASS_LOSES;
+	}
+	if (check->options->mode != FSCK_MODE_ASK)
+		report_problem(check, row, where ? where : &nowhere, detail,
+			       fix);
+	return fix;
+}
