@@ -99,12 +99,19 @@ static bool below_reserve(struct store *store, uint64_t len_bytes)
 	return free_bytes < 0;
 }
 
+void store_keep_room(struct store *store)
+{
+	bool wanted = store->live.reserve_bytes > 0;
+
+	(void)!log_keep_spare(store->log, wanted); /* lean, till next time */
+}
+
 int store_check_writable(struct store *store, uint64_t user_bytes)
 {
 	if (atomic_load(&store->failed))
 		return -EROFS;
 	if (user_bytes && store->live.reserve_bytes &&
-	    below_reserve(store, user_bytes))
+	    (log_is_lean(store->log) || below_reserve(store, user_bytes)))
 		return -ENOSPC;
 	return 0;
 }
@@ -351,6 +358,7 @@ static int open_log(struct store *store, const struct log_position *position,
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't open the log");
+	store_keep_room(store);
 	rc = store_recover(store, was_clean, failure);
 	if (rc < 0)
 		return rc;

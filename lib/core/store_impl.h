@@ -189,6 +189,10 @@ int store_logged(struct store *store, int rc);
  * be written must leave the reserve alone; 0 for what may use it. */
 NODISCARD int store_check_writable(struct store *store, uint64_t user_bytes);
 
+/* Real blocks for what has to find room on a full disk: as far as there are
+ * any now. When the store is opened, then by the worker. */
+void store_keep_room(struct store *store);
+
 /* view.c: all with order_lock held unless said otherwise. */
 NODISCARD int view_head_locked(struct store *store, struct branch *branch,
 			       struct view **out_view)

@@ -161,6 +161,7 @@ static void *work(void *context)
 			base_at = store_monotonic_ns();
 		}
 		one_round(store, kicked);
+		store_keep_room(store);
 		log_ahead(store->log, has_room(store, 4 * SEGMENT_BYTES));
 		round_done(store);
 	}

@@ -147,6 +147,7 @@ uint64_t log_ahead_bytes(struct log *log)
 		blocks += SEGMENT_BLOCKS;
 	if (log->tail_is_written)
 		blocks += SEGMENT_BLOCKS - log->position.tail_block;
+	blocks += log_spare_blocks(log);
 	mutex_unlock(&log->lock);
 	return blocks * FORMAT_BLOCK_BYTES;
 }

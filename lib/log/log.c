@@ -42,9 +42,9 @@ int log_create(const struct log_params *params,
 		.block = SEGMENT_FIRST_RECORD_BLOCK,
 		.first_lsn = 1,
 	};
-	uint8_t bytes[RECORD_BLOCK_HEADER_BYTES];
-	bool ahead = false;
-	int rc = log_segment_create(params, 1, 1, &ahead);
+	uint8_t bytes[FORMAT_BLOCK_BYTES] = { 0 };
+	const char *from = NULL;
+	int rc = log_segment_create(params, 1, 1, &from);
 
 	if (rc < 0)
 		return rc;
@@ -145,20 +145,19 @@ static void tell_metadata(struct log *log, uint32_t segment, uint32_t block)
 						  at);
 }
 
-static int roll_locked(struct log *log)
+/* The tail goes on in a new segment. */
+static int move_tail_locked(struct log *log, const char **from)
 {
 	struct log_position *position = &log->position;
 	uint32_t next = position->tail_segment + 1;
-	bool ahead = log->ahead_ready;
 	int rc;
 
 	if (next == 0)
 		return -EFBIG;
-	rc = log_segment_create(&log->params, next, position->next_lsn, &ahead);
-	log->ahead_ready = false;
+	rc = log_segment_create(&log->params, next, position->next_lsn, from);
 	if (rc < 0)
 		return rc;
-	log->tail_is_written = ahead;
+	log->tail_is_written = false;
 	log->tail_first_flush = log_flush_count(log);
 	if (log->params.events.sealed)
 		log->params.events.sealed(log->params.events.context,
@@ -170,6 +169,30 @@ static int roll_locked(struct log *log)
 	tell_metadata(log, next, 0);
 	tell_metadata(log, next, SEGMENT_FIRST_RECORD_BLOCK);
 	return 0;
+}
+
+static int roll_locked(struct log *log)
+{
+	const char *from = log->ahead_ready ? LOG_AHEAD_NAME : NULL;
+	int rc = move_tail_locked(log, &from);
+
+	log->ahead_ready = false;
+	if (rc == 0)
+		log->tail_is_written = from != NULL;
+	return rc;
+}
+
+/* What was set aside is for records. */
+static int roll_to_spare_locked(struct log *log)
+{
+	const char *from = LOG_SPARE_NAME;
+	int rc = move_tail_locked(log, &from);
+
+	log->spare_ready = false;
+	log->lean = true;
+	if (rc == 0 && from)
+		log->spare_segment = log->position.tail_segment;
+	return rc;
 }
 
 static int reserve_locked(struct log *log, uint32_t blocks,
@@ -194,7 +217,7 @@ int log_reserve(struct log *log, uint32_t blocks, struct location *out_at)
 	int rc;
 
 	mutex_lock(&log->lock);
-	rc = reserve_locked(log, blocks, out_at);
+	rc = log->lean ? -ENOSPC : reserve_locked(log, blocks, out_at);
 	mutex_unlock(&log->lock);
 	return rc;
 }
@@ -223,19 +246,17 @@ static uint32_t unsynced_at(struct log *log, uint64_t lsn)
 }
 
 /*
- * Begins the next record block. The new block's header goes out before the
- * jump to it: a jump always leads to a header unless power is lost.
+ * A record block with its header. Written whole: so there is room for its
+ * records and the jump out of it, whatever the host's blocks are.
  */
-static int next_block_locked(struct log *log, uint32_t epoch)
+static int begin_block_locked(struct log *log, uint32_t epoch,
+			      struct location *out_at)
 {
 	struct log_position *position = &log->position;
-	struct log_position old = *position;
 	struct record_block_header header;
-	uint8_t bytes[RECORD_BLOCK_HEADER_BYTES];
-	uint8_t payload[16], encoded[RECORD_JUMP_BYTES];
+	uint8_t bytes[FORMAT_BLOCK_BYTES] = { 0 };
 	struct location at;
-	struct record record = { .type = RECORD_TYPE_JUMP };
-	struct record_place place;
+	bool at_first;
 	int rc;
 
 	if (!log->move_to_tail && position->tail_block == SEGMENT_BLOCKS) {
@@ -243,15 +264,12 @@ static int next_block_locked(struct log *log, uint32_t epoch)
 		if (rc < 0)
 			return rc;
 	}
-	if (log->move_to_tail) {
-		at = (struct location){ position->tail_segment,
-					SEGMENT_FIRST_RECORD_BLOCK };
-	} else {
-		rc = reserve_locked(log, 1, &at);
-		if (rc < 0)
-			return rc;
-		tell_metadata(log, at.segment, at.block);
-	}
+	at_first = log->move_to_tail;
+	at = (struct location){ position->tail_segment,
+				SEGMENT_FIRST_RECORD_BLOCK };
+	rc = at_first ? 0 : reserve_locked(log, 1, &at);
+	if (rc < 0)
+		return rc;
 	header = (struct record_block_header){
 		.segment = at.segment,
 		.epoch = epoch,
@@ -261,6 +279,33 @@ static int next_block_locked(struct log *log, uint32_t epoch)
 	};
 	record_block_encode(log->params.seed, &header, bytes);
 	rc = write_at(log, at.segment, at.block, 0, bytes, sizeof(bytes));
+	if (rc == 0 && !at_first)
+		tell_metadata(log, at.segment, at.block);
+	else if (rc < 0 && !at_first)
+		position->tail_block--; /* nobody else had a turn */
+	*out_at = at;
+	return rc;
+}
+
+/*
+ * Begins the next record block. The new block's header goes out before the
+ * jump to it: a jump always leads to a header unless power is lost.
+ */
+static int next_block_locked(struct log *log, uint32_t epoch)
+{
+	struct log_position *position = &log->position;
+	struct log_position old = *position;
+	uint8_t payload[16], encoded[RECORD_JUMP_BYTES];
+	struct location at;
+	struct record record = { .type = RECORD_TYPE_JUMP };
+	struct record_place place;
+	int rc = begin_block_locked(log, epoch, &at);
+
+	if (log_no_room(rc) && log->spare_ready) {
+		rc = roll_to_spare_locked(log);
+		if (rc == 0)
+			rc = begin_block_locked(log, epoch, &at);
+	}
 	if (rc < 0)
 		return rc;
 	place = log_place(log, &old);

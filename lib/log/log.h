@@ -80,7 +80,8 @@ NODISCARD int log_replay(struct log *log, log_visit *visit, void *context,
  * begins in a new record block, so that nothing cut can come back. */
 NODISCARD int log_start(struct log *log, bool was_clean);
 
-/* Hands out consecutive blocks (at most RECORD_RAW_BLOCKS_MAX). */
+/* Hands out consecutive blocks (at most RECORD_RAW_BLOCKS_MAX). -ENOSPC: the
+ * log is lean. */
 NODISCARD int log_reserve(struct log *log, uint32_t blocks,
 			  struct location *out_at);
 NODISCARD int log_write_blocks(struct log *log, struct location at,
@@ -98,6 +99,14 @@ NODISCARD int log_sync(struct log *log, uint64_t lsn);
  * the next segment written in advance, so that they find its blocks there;
  * gives it back when there were none for ten seconds, or if not may_write. */
 void log_ahead(struct log *log, bool may_write);
+/*
+ * Called before log_start, and by one thread from time to time: has a few
+ * record blocks set aside, so that records find room on a full disk. Records
+ * that had to use them make the log lean, until this finds room for others.
+ * -ENOSPC: it does not.
+ */
+NODISCARD int log_keep_spare(struct log *log, bool wanted);
+bool log_is_lean(struct log *log);
 /* On disk, but not handed out yet. */
 uint64_t log_ahead_bytes(struct log *log);
 

@@ -24,6 +24,9 @@ struct log {
 	struct log_position position;
 	bool ahead_ready;	   /* LOG_AHEAD_NAME is full of zeros */
 	bool tail_is_written;	   /* to the end: it was made of that */
+	bool spare_ready;	   /* LOG_SPARE_NAME has its blocks */
+	bool lean;		   /* it was used, or can't be made: no data */
+	uint32_t spare_segment;	   /* the last that was made of it */
 	uint64_t tail_first_flush; /* flush_count when it began */
 	bool started;
 	bool move_to_tail; /* records go on in the tail's segment */
@@ -42,6 +45,7 @@ struct log {
 
 	uint64_t ahead_flushes_seen; /* by who calls log_ahead */
 	int64_t ahead_seen_ns;
+	bool spare_unsupported; /* by who calls log_keep_spare */
 
 	struct mutex fd_lock;
 	struct log_fd_slot fds[LOG_FD_SLOTS];
@@ -52,15 +56,19 @@ NODISCARD int log_fd_get(struct log *log, uint32_t segment,
 void log_fd_put(struct log *log, struct log_fd fd);
 void log_fd_forget(struct log *log, uint32_t segment);
 #define LOG_AHEAD_NAME "next.tmp"
-/* Creates the file with its header; *ahead: out of LOG_AHEAD_NAME, cleared
- * when that failed. */
+#define LOG_SPARE_NAME "spare.tmp"
+/* Creates the file with its header; *from: out of the file of that name,
+ * becomes NULL when that failed. */
 NODISCARD int log_segment_create(const struct log_params *params,
 				 uint32_t segment, uint64_t first_lsn,
-				 bool *ahead);
+				 const char **from);
+bool log_no_room(int rc);
 /* When appending becomes possible: removes what a crash left. */
 void log_ahead_begin(struct log *log);
 /* Gives back whatever is written in advance. */
 void log_ahead_end(struct log *log);
+/* Set aside, and not used yet. */
+uint64_t log_spare_blocks(const struct log *log) REQUIRES(log->lock);
 /* Bytes of it were written, of which no record is appended yet. */
 void log_mark_unsynced(struct log *log, uint32_t segment);
 struct record_place log_place(const struct log *log,

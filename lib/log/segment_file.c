@@ -17,7 +17,7 @@ void log_segment_name(uint32_t segment, char name[16])
 }
 
 int log_segment_create(const struct log_params *params, uint32_t segment,
-		       uint64_t first_lsn, bool *ahead)
+		       uint64_t first_lsn, const char **from)
 {
 	struct segment_header header = {
 		.segment = segment,
@@ -32,10 +32,10 @@ int log_segment_create(const struct log_params *params, uint32_t segment,
 	log_segment_name(segment, name);
 	memcpy(header.uuid, params->uuid, sizeof(header.uuid));
 	segment_header_encode(&header, block);
-	if (*ahead && io_rename(params->directory_fd, LOG_AHEAD_NAME, name) < 0)
-		*ahead = false;
+	if (*from && io_rename(params->directory_fd, *from, name) < 0)
+		*from = NULL;
 	fd = io_open(params->directory_fd, name,
-		     O_RDWR | O_CREAT | (*ahead ? 0 : O_TRUNC));
+		     O_RDWR | O_CREAT | (*from ? 0 : O_TRUNC));
 	if (fd < 0)
 		return fd;
 	rc = io_write_all(fd, block, sizeof(block), 0);

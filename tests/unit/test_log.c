@@ -4,8 +4,7 @@
  */
 #include "log_world.h"
 
-#include <signal.h>
-#include <sys/resource.h>
+#include "io_hook.h"
 
 enum { SYNCED_MAX = 16 };
 
@@ -162,13 +161,30 @@ static void test_after_a_failed_flush_no_sync_succeeds(void **state)
 	assert_true(log_durable_lsn(world->log) < lsn);
 }
 
+/* Refuses the third write: block, jump, record. */
+static int refuse_third(void *context, struct io_event *event)
+{
+	return event->op == IO_OP_WRITE && ++*(unsigned *)context == 3 ?
+		       -EFBIG :
+		       0;
+}
+
+static void tell_nobody(void *context, const struct io_event *event,
+			int64_t result)
+{
+	(void)context;
+	(void)event;
+	(void)result;
+}
+
 /* The jump went out and the record behind it did not: a sync up to the jump
  * must end all the same. */
 static void test_a_record_that_fails_leaves_a_log_that_syncs(void **state)
 {
 	struct log_world *world = *state;
 	struct log_position before, now;
-	struct rlimit limit, old;
+	unsigned writes = 0;
+	const struct io_hook hook = { refuse_third, tell_nobody, &writes };
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX] = { 0 };
 	uint64_t lsn;
 	int rc;
@@ -178,14 +194,9 @@ static void test_a_record_that_fails_leaves_a_log_that_syncs(void **state)
 		log_world_append(world);
 		log_get_position(world->log, &now);
 	} while (now.offset < 4000);
-	getrlimit(RLIMIT_FSIZE, &old);
-	signal(SIGXFSZ, SIG_IGN);
-	limit = old;
-	limit.rlim_cur = (rlim_t)now.tail_block * FORMAT_BLOCK_BYTES +
-			 RECORD_BLOCK_HEADER_BYTES;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	io_hook = &hook;
 	rc = log_append(world->log, RECORD_TYPE_RESIZE, payload, 1000, &lsn);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	io_hook = NULL;
 	assert_int_equal(rc, -EFBIG);
 	log_get_position(world->log, &now);
 	assert_true(now.block != before.block);
