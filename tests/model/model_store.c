@@ -3,6 +3,7 @@
 
 #include "logging.h"
 #include "model.h"
+#include "replay.h"
 
 bool model_shares;
 struct model_branch branches[BRANCHES_MAX];
@@ -90,6 +91,8 @@ void do_reopen(bool abandon)
 		restore_backup();
 	if (!abandon)
 		CHECK(store_close(store) == 0);
+	else
+		replay_before_open(store_path);
 	memset(&failure, 0, sizeof(failure));
 	CHECK(store_open(store_path, NULL, &store, &failure) == 0);
 	set_config();
