@@ -41,7 +41,7 @@ int batch_append(struct batch *batch, const void *key, size_t key_bytes,
 		.key_bytes = le16_put((uint16_t)key_bytes),
 		.payload_bytes = le32_put((uint32_t)payload_bytes),
 	};
-	uint8_t *next = batch->bytes + batch->used_bytes;
+	uint8_t *next;
 
 	assert(key_bytes >= ITEM_PREFIX_BYTES &&
 	       key_bytes <= ITEM_KEY_BYTES_MAX &&
@@ -49,6 +49,7 @@ int batch_append(struct batch *batch, const void *key, size_t key_bytes,
 	if (batch_entry_bytes(key_bytes, payload_bytes) >
 	    most - batch->used_bytes)
 		return -E2BIG;
+	next = batch->bytes + batch->used_bytes;
 	memcpy(next, &disk, sizeof(disk));
 	next += sizeof(disk);
 	memcpy(next, key, key_bytes);
