@@ -102,6 +102,11 @@ struct line *graph_line(const struct graph *graph, uint32_t id)
 	return find((void **)graph->lines, graph->line_count, id);
 }
 
+size_t graph_line_place(const struct graph *graph, uint32_t id)
+{
+	return search((void **)graph->lines, graph->line_count, id);
+}
+
 struct branch *graph_branch(const struct graph *graph, uint32_t id)
 {
 	return find((void **)graph->branches, graph->branch_count, id);

@@ -77,6 +77,8 @@ void graph_fini(struct graph *graph);
 
 /* NULL when there is none. */
 struct line *graph_line(const struct graph *graph, uint32_t id);
+/* Its place in lines, or that where it would be. */
+size_t graph_line_place(const struct graph *graph, uint32_t id);
 struct branch *graph_branch(const struct graph *graph, uint32_t id);
 struct branch *graph_branch_named(const struct graph *graph, const char *name);
 struct branch *graph_branch_of_line(const struct graph *graph, uint32_t line);

@@ -156,12 +156,8 @@ static int count_clones(const struct graph *graph, struct snapshot_info *list,
 static int fill_parents(const struct graph *graph, struct snapshot_info *list,
 			size_t count)
 {
-	/* By line: the place in the list, 1 the first. Ids are handed out
-	 * one by one, and old lines are folded away: few are left out. */
-	uint32_t lines = graph->line_count ?
-				 graph->lines[graph->line_count - 1]->row.id :
-				 0;
-	AUTO_FREE uint32_t *last = calloc((size_t)lines + 1, sizeof(*last));
+	/* By place of the line: the place in the list, 1 the first. */
+	AUTO_FREE uint32_t *last = calloc(graph->line_count + 1, sizeof(*last));
 	size_t i;
 
 	if (!last)
@@ -169,12 +165,13 @@ static int fill_parents(const struct graph *graph, struct snapshot_info *list,
 	for (i = 0; i < count; i++) {
 		const struct snapshot_row *row =
 			&graph_snapshot(graph, list[i].id)->row;
+		size_t line = graph_line_place(graph, row->line);
 		const struct snapshot_info *before =
-			last[row->line] ? &list[last[row->line] - 1] : NULL;
+			last[line] ? &list[last[line] - 1] : NULL;
 		const struct snapshot *parent;
 
 		if (row->state == SNAPSHOT_STATE_LIVE)
-			last[row->line] = (uint32_t)i + 1;
+			last[line] = (uint32_t)i + 1;
 		if (before) {
 			list[i].parent_id = before->id;
 			memcpy(list[i].parent, before->name,

@@ -7,6 +7,9 @@
 
 #include "store_impl.h"
 
+/* Of all counters (F-58): what one operation takes never wraps round. */
+#define LAST_ID (UINT32_MAX - 65536)
+
 static int add_line(void *context, const struct line_row *row)
 {
 	return graph_add_line(context, row);
@@ -76,6 +79,41 @@ static int check_graph(const struct graph *graph)
 	return graph->branch_count ? 0 : -EUCLEAN;
 }
 
+/* Ids are never given out twice: what there is has smaller ones (F-58). */
+static int check_counters(const struct store *store, const struct graph *graph)
+{
+	uint32_t line = 0, gen = 0, snapshot = 0, branch = 0;
+	size_t i, operations = graph->operation_count;
+
+	for (i = 0; i < graph->line_count; i++) {
+		const struct line_row *row = &graph->lines[i]->row;
+
+		line = row->id > line ? row->id : line;
+		gen = row->fork_gen > gen ? row->fork_gen : gen;
+		gen = row->first_gen > gen ? row->first_gen : gen;
+	}
+	for (i = 0; i < graph->branch_count; i++) {
+		const struct branch_row *row = &graph->branches[i]->row;
+
+		branch = row->id > branch ? row->id : branch;
+		gen = row->gen > gen ? row->gen : gen;
+	}
+	for (i = 0; i < graph->snapshot_count; i++) {
+		const struct snapshot_row *row = &graph->snapshots[i]->row;
+
+		snapshot = row->id > snapshot ? row->id : snapshot;
+		gen = row->gen > gen ? row->gen : gen;
+	}
+	return store->next_line > line && store->next_gen > gen &&
+			       store->next_snapshot > snapshot &&
+			       store->next_branch > branch &&
+			       (operations == 0 ||
+				store->next_operation >
+					graph->operations[operations - 1].id) ?
+		       0 :
+		       -EUCLEAN;
+}
+
 /* Has the reaper anything to do? */
 static bool has_deleted(const struct graph *graph)
 {
@@ -109,6 +147,8 @@ int store_load_graph(struct store *store)
 	if (rc == 0)
 		rc = check_graph(graph);
 	reverse_operations(graph);
+	if (rc == 0)
+		rc = check_counters(store, graph);
 	if (rc < 0)
 		return rc;
 	graph_refresh(graph);
@@ -121,7 +161,7 @@ static int get_u32(struct store *store, const char *key, uint32_t *out)
 	int64_t value = 0;
 	int rc = index_meta_get(store->index, key, &value);
 
-	if (rc == 0 && (value < 0 || value > UINT32_MAX))
+	if (rc == 0 && (value < 0 || value > LAST_ID))
 		rc = -EUCLEAN;
 	*out = (uint32_t)value;
 	return rc == -ENOENT ? -EUCLEAN : rc;

@@ -138,6 +138,38 @@ static void test_a_position_outside_of_a_segment_is_damage(void **state)
 	assert_corrupt(*state);
 }
 
+/* F-58: an id would be given out twice, or without end. */
+static void test_a_counter_that_would_give_ids_twice_is_damage(void **state)
+{
+	static const struct {
+		const char *key;
+		int64_t value;
+	} cases[] = {
+		{ "next_line", 1 },
+		{ "next_gen", 1 },
+		{ "next_branch", 1 },
+		{ "next_line", UINT32_MAX },
+		{ "next_gen", UINT32_MAX - 65535 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct index *index = open_index(*state);
+		int64_t before;
+
+		assert_int_equal(index_meta_get(index, cases[i].key, &before),
+				 0);
+		assert_int_equal(
+			index_meta_put(index, cases[i].key, cases[i].value), 0);
+		save(index);
+		assert_corrupt(*state);
+		index = open_index(*state);
+		assert_int_equal(index_meta_put(index, cases[i].key, before),
+				 0);
+		save(index);
+	}
+}
+
 static void test_a_store_as_it_was_made_opens(void **state)
 {
 	const struct world *world = *state;
@@ -159,6 +191,7 @@ int main(void)
 		load_test(test_a_head_on_a_line_that_is_missing_is_damage),
 		load_test(test_a_store_without_a_branch_is_damage),
 		load_test(test_a_position_outside_of_a_segment_is_damage),
+		load_test(test_a_counter_that_would_give_ids_twice_is_damage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
