@@ -22,6 +22,7 @@
 
 #include "cache.h"
 #include "chunk_format.h"
+#include "dump.h"
 #include "store_impl.h"
 
 pthread_rwlock_t *file_stripe(struct file *file, uint64_t block)
@@ -327,6 +328,14 @@ static int write_part(struct file *file, uint64_t offset_bytes,
 	return rc;
 }
 
+/* A dump repeats the items of these. */
+static void note_kept_inode_locked(const struct file *file)
+	REQUIRES(file->view->store->order_lock)
+{
+	if (file->inode < FIRST_NEW_INODE)
+		dump_note_locked(file->view->store);
+}
+
 static int append_resize_locked(struct file *file, uint64_t size_bytes)
 	REQUIRES(file->view->store->order_lock)
 {
@@ -349,6 +358,7 @@ static int append_resize_locked(struct file *file, uint64_t size_bytes)
 				   &lsn));
 	if (rc < 0)
 		return rc;
+	note_kept_inode_locked(file);
 	rc = file_apply_resize_locked(file, size_bytes);
 	if (rc < 0)
 		return store_fail(store, rc, "can't apply a logged resize");
@@ -533,9 +543,11 @@ static int set_info_locked(struct file *file, const struct file_info *info)
 				   attributes_record_encode(&attributes,
 							    payload),
 				   &lsn));
-	if (rc == 0)
-		file_apply_attributes_locked(file, &attributes);
-	return rc;
+	if (rc < 0)
+		return rc;
+	note_kept_inode_locked(file);
+	file_apply_attributes_locked(file, &attributes);
+	return 0;
 }
 
 int file_set_info(struct file *file, const struct file_info *info)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store_impl.h"
+#include "dump.h"
 
 /* New rows are saved by the next checkpoint. */
 static int add_line(struct store *store, const struct line_row *row)
@@ -411,6 +411,7 @@ int history_log_locked(struct store *store, struct history_record *record,
 				  history_record_encode(record, payload), lsn));
 	if (rc < 0)
 		return rc;
+	dump_note_locked(store);
 	rc = history_apply_locked(store, record, *lsn);
 	if (rc < 0)
 		return store_fail(store, rc, "can't apply a logged operation");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump.h"
 #include "items.h"
 
 static int grow(struct batch *batch)
@@ -160,6 +161,7 @@ static bool needs_room(const struct batch *edits)
 }
 
 static int append_pieces(struct store *store, const struct batch *edits)
+	REQUIRES(store->order_lock)
 {
 	uint8_t payload[RECORD_PAYLOAD_BYTES_MAX];
 	struct items_record piece;
@@ -172,6 +174,10 @@ static int append_pieces(struct store *store, const struct batch *edits)
 			store,
 			log_append(store->log, RECORD_TYPE_ITEMS, payload,
 				   items_record_encode(&piece, payload), &lsn));
+	if (rc == 0 &&
+	    edits->bytes[BATCH_ENTRY_HEADER_BYTES + ITEM_PREFIX_BYTES - 1] ==
+		    ITEM_TYPE_STACK)
+		dump_note_locked(store);
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump.h"
 #include "history.h"
 #include "history_impl.h"
 #include "items.h"
@@ -364,6 +365,8 @@ static int save_row(struct store *store, struct stack_change *change,
 
 	if (rc == 0)
 		rc = checkpoint_run(store, true);
+	if (rc == 0)
+		rc = dump_write(store);
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't note the layer");

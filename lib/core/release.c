@@ -7,12 +7,14 @@
  * I2: blocks are punched only if the log itself says that the records which
  *     name them were durable.
  * I3: a segment's file goes after its row, in the index and in index.bak.
+ * I4: what its records said of the store as a whole was said again before
+ *     (dump.c).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "store_impl.h"
+#include "dump.h"
 
 /* Dead as of P, so that no saved row refers to it (I1), and the log
  * behind P does not need its records, nor do records behind P name blocks of
@@ -63,12 +65,44 @@ static void wait_for_writers(struct store *store)
 	}
 }
 
+/* Is there a record in these segments that a dump must repeat? */
+static bool any_told(struct store *store, const struct rowless *dead)
+{
+	const struct segment_space *segment;
+	bool told = false;
+	size_t i;
+
+	mutex_lock(&store->space.lock);
+	for (i = 0; i < dead->count && !told; i++) {
+		segment = space_map_segment(&store->space, dead->ids[i]);
+		told = segment && segment->told;
+	}
+	mutex_unlock(&store->space.lock);
+	return told;
+}
+
+/* I4. Removing is what makes room: it goes on without. */
+static int tell_again(struct store *store, const struct rowless *dead)
+	REQUIRES(store->maintenance_lock)
+{
+	int rc = any_told(store, dead) ? dump_write(store) : 0;
+
+	if (rc == -ENOSPC || rc == -EDQUOT || rc == -ENOMEM) {
+		log_message(LOG_LEVEL_NOTICE,
+			    "%s: no room to say in the log again what removed "
+			    "segments said; the index has it",
+			    store->path);
+		rc = 0;
+	}
+	return rc;
+}
+
 /*
  * I3: a row without its file is damage, in the index and in its backup. So
  * the rows of dead segments go first, durably, then a backup is made that
  * does not have them either, then the files go.
  */
-static int drop_dead_rows(struct store *store)
+static int drop_dead_rows(struct store *store) REQUIRES(store->maintenance_lock)
 {
 	struct rowless *dead = &store->rowless;
 	size_t i;
@@ -79,6 +113,7 @@ static int drop_dead_rows(struct store *store)
 		return 0;
 	wait_for_writers(store);
 	find_removable(store, dead);
+	rc = tell_again(store, dead);
 	for (i = 0; i < dead->count && rc == 0; i++) {
 		rc = index_segment_delete(store->index, dead->ids[i]);
 		if (rc == 0)

@@ -22,6 +22,7 @@ struct segment_space {
 	bool sealed, punch, packed, dirty;
 	bool was_dead; /* when it was last saved: only records are left */
 	bool stuck;    /* compaction left something in it */
+	bool told;     /* it has records that a dump must repeat: dump.c */
 	uint32_t used_blocks; /* up to where it was handed out */
 	uint32_t live_blocks; /* set bits, metadata included */
 	uint32_t metadata_blocks;

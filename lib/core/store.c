@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cache.h"
+#include "dump.h"
 #include "history_impl.h"
 #include "io.h"
 #include "items.h"
@@ -444,6 +445,22 @@ static void store_free(struct store *store)
 	free(store);
 }
 
+/* A full store is opened without: the next one who removes segments, or opens
+ * the store, tries again. */
+static int first_dump(struct store *store, struct failure *failure)
+{
+	int rc;
+
+	mutex_lock(&store->maintenance_lock);
+	rc = dump_write(store);
+	mutex_unlock(&store->maintenance_lock);
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		return 0;
+	return rc < 0 ? failure_errno(failure, rc, store->path,
+				      "can't describe the store in its log") :
+			0;
+}
+
 static int open_all(struct store *store, const char *path,
 		    const char *base_path, struct failure *failure)
 {
@@ -476,7 +493,12 @@ static int open_all(struct store *store, const char *path,
 	rc = check_segments(store, failure);
 	if (rc == 0)
 		rc = open_base(store, base_path, failure);
-	return rc < 0 ? rc : open_log(store, &position, was_clean, failure);
+	if (rc == 0)
+		rc = open_log(store, &position, was_clean, failure);
+	if (rc < 0)
+		return rc;
+	dump_note_all(store);
+	return store->dumped ? 0 : first_dump(store, failure);
 }
 
 int store_open(const char *path, const char *base_path,

@@ -135,6 +135,7 @@ struct store {
 	struct mutex maintenance_lock; /* checkpoint, reap, compact */
 	atomic_uint_fast64_t checkpoint_lsn;
 	uint64_t backup_lsn, checkpoint_stored_bytes;
+	bool dumped; /* the log has a dump of the state: dump.c */
 	struct rowless rowless;
 	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */

@@ -223,6 +223,7 @@ int store_load_meta(struct store *store, struct log_position *position,
 	position->next_lsn = (uint64_t)lsn;
 	store->checkpoint_lsn = position->next_lsn - 1;
 	store->backup_lsn = (uint64_t)backup;
+	store->dumped = index_meta_get(store->index, "state_lsn", &backup) == 0;
 	*out_clean = clean == 1;
 	return 0;
 }

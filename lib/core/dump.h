@@ -1,0 +1,12 @@
+/* Dumps of the store's state in its log: dump.c. */
+#pragma once
+
+#include "store_impl.h"
+
+/* Writes one of what the index holds; durable. -ENOSPC, -ENOMEM: there is
+ * none, and the one before counts. */
+NODISCARD int dump_write(struct store *store) REQUIRES(store->maintenance_lock);
+/* The record that was appended last says what a later dump must hold. */
+void dump_note_locked(struct store *store) REQUIRES(store->order_lock);
+/* Any segment may hold such records. */
+void dump_note_all(struct store *store);
