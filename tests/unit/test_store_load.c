@@ -39,6 +39,7 @@ static int teardown(void **state)
 {
 	static const char *const names[] = {
 		"segments/00000001.seg",
+		"segments/spare.tmp",
 		"index.db",
 		"index.db-wal",
 		"index.bak",
