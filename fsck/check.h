@@ -15,6 +15,7 @@
 #include "change.h"
 #include "fsck.h"
 #include "log.h"
+#include "past.h"
 #include "problem.h"
 #include "report.h"
 #include "scope.h"
@@ -32,6 +33,8 @@ struct check {
 	char temporary[PATH_MAX]; /* directory of the working copy */
 	int temporary_fd;
 
+	sqlite3 *backup; /* index.bak (backup.h) */
+	int backup_fd;
 	sqlite3 *work; /* NULL: there is no index */
 	/* The working copy is to take the index's place. */
 	bool install;
@@ -44,6 +47,8 @@ struct check {
 	uint64_t seed;
 	struct log_position position;
 	bool clean;
+
+	struct past past; /* from pass 3 on */
 };
 
 /* A pass returns 0, -EINTR when it was stopped, or another negative errno
@@ -72,3 +77,4 @@ NODISCARD int check_progress(struct check *check, uint64_t done,
 
 int pass1_store(struct check *check);
 int pass2_index(struct check *check);
+int pass3_history(struct check *check);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup.h"
 #include "check.h"
 #include "install.h"
 #include "place.h"
@@ -13,6 +14,8 @@
 const struct pass check_passes[] = {
 	{ 1, "directory and files", 0, true, pass1_store },
 	{ 2, "index", 0, true, pass2_index },
+	{ 3, "lines, branches and snapshots", FSCK_PART_INDEX, true,
+	  pass3_history },
 	{ 0, NULL, 0, false, NULL },
 };
 
@@ -136,14 +139,16 @@ int fsck_run(const struct fsck_options *options, struct fsck_result *result)
 	check->options = options;
 	check->result = result;
 	check->dir_fd = check->segments_fd = check->lock_fd = -1;
-	check->temporary_fd = -1;
+	check->temporary_fd = check->backup_fd = -1;
 	changes_init(&check->changes);
 	rc = run(check, &began);
 	set_exit_code(check, rc);
 	if (began)
 		report_end(check);
 	report_fini(check);
+	backup_close(check);
 	work_fini(check);
+	past_free(&check->past);
 	changes_fini(&check->changes);
 	place_close(check);
 	free(check);

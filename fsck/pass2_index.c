@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "check.h"
 #include "identity.h"
 #include "index_impl.h"
@@ -192,48 +193,6 @@ static int check_mode(struct check *check)
 	return 0;
 }
 
-/* It is looked at where it is, without a lock or a journal beside it. */
-static int check_backup(struct check *check)
-{
-	struct problem_where where = { .file = "index.bak" };
-	AUTO_CLOSE int fd =
-		place_open_file(check->dir_fd, "index.bak", O_RDONLY);
-	struct index_state state;
-	sqlite3 *connection = NULL;
-	char uri[64];
-	int rc;
-
-	if (fd == -ENOENT) {
-		problem(check, PROBLEM_BACKUP_MISSING, NULL, NULL);
-		return 0;
-	}
-	if (fd == -EUCLEAN) /* pass 1 has told it */
-		return 0;
-	if (fd < 0)
-		return check_failed(check, fd, "index.bak can't be opened");
-	snprintf(uri, sizeof(uri), "file:/proc/self/fd/%d?immutable=1", fd);
-	rc = sqlite3_open_v2(uri, &connection,
-			     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI |
-				     SQLITE_OPEN_NOMUTEX,
-			     NULL) == SQLITE_OK ?
-		     0 :
-		     -EUCLEAN;
-	if (rc == 0)
-		connection_harden(connection);
-	if (rc == 0)
-		rc = index_state_look(connection, true, &state);
-	sqlite3_close(connection);
-	if (rc == 0 && !state.damaged && !state.disordered && !state.unmarked &&
-	    !state.newer && !state.extra && !state.lacks_index)
-		return 0;
-	if (rc < 0 && rc != -EUCLEAN)
-		return check_failed(check, rc, "index.bak");
-	if (problem(check, PROBLEM_BACKUP_DAMAGED, &where, "%s",
-		    rc == 0 ? state.detail : "it is no database"))
-		check->install = true;
-	return 0;
-}
-
 int pass2_index(struct check *check)
 {
 	struct index_state state;
@@ -253,6 +212,6 @@ int pass2_index(struct check *check)
 	if (rc == 0 && check->work)
 		rc = check_mode(check);
 	if (rc == 0 && check->work && !check->options->quick)
-		rc = check_backup(check);
+		rc = backup_check(check);
 	return rc;
 }
