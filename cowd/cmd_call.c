@@ -16,6 +16,7 @@
 #include "control.h"
 #include "human.h"
 #include "json_out.h"
+#include "layer_source.h"
 #include "ops.h"
 #include "path_text.h"
 #include "progress.h"
@@ -50,7 +51,8 @@ static int call_here(struct cli *cli, const struct target *target,
 	struct ops_context context = { .uid = getuid(),
 				       .progress = progress_report,
 				       .progress_context = progress };
-	int rc = store_open(target->store, NULL, &context.store, &cli->failure);
+	int rc = store_open_with(target->store, NULL, &layer_source,
+				 &context.store, &cli->failure);
 	int closed;
 
 	*out_opened = rc == 0;

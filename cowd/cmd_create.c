@@ -7,6 +7,7 @@
 #include "base.h"
 #include "command.h"
 #include "json_out.h"
+#include "layer_source.h"
 #include "ops.h"
 #include "store_layers.h"
 #include "table.h"
@@ -63,6 +64,20 @@ static int take_branches(struct cli *cli, char *text)
 	return rc;
 }
 
+/* Of a store, which is there or should be. */
+static bool is_snapshot(struct cli *cli, const char *spec)
+{
+	AUTO_FREE struct target *target = malloc(sizeof(*target));
+	struct failure before = cli->failure;
+	bool is = target &&
+		  target_parse(layer_spec_path(spec), NULL, target,
+			       &cli->failure) == 0 &&
+		  target->snapshot[0];
+
+	cli->failure = before;
+	return is;
+}
+
 /* An image, or layers? What is missing is looked for by those who open it. */
 static int take_bases(struct cli *cli, struct store_create_params *params)
 {
@@ -78,8 +93,10 @@ static int take_bases(struct cli *cli, struct store_create_params *params)
 		if (!*cli->bases[i])
 			return failure_set(&cli->failure, FAILURE_USAGE,
 					   "--base", "the path is empty");
-		if (stat(layer_spec_path(cli->bases[i]), &st) < 0)
+		if (stat(layer_spec_path(cli->bases[i]), &st) < 0) {
+			directories += is_snapshot(cli, cli->bases[i]);
 			continue;
+		}
 		if (S_ISDIR(st.st_mode))
 			directories++;
 		else
@@ -88,6 +105,9 @@ static int take_bases(struct cli *cli, struct store_create_params *params)
 	if (file && count > 1)
 		return mixture(cli, file, directories > 0);
 	if (directories || count > 1) {
+		params->source = option_given(cli, OPTION_VOLATILE) ?
+					 &layer_source_passing :
+					 &layer_source;
 		params->layer_paths = cli->bases;
 		params->layer_count = count;
 	} else if (count) {

@@ -59,7 +59,7 @@ static int ask_daemon(struct cli *cli, const struct daemon_params *params)
 }
 
 /* Through the daemon, or as it; another that comes or goes is waited for. */
-static int mount_somehow(struct cli *cli, const struct daemon_params *params)
+int cli_mount(struct cli *cli, const struct daemon_params *params)
 {
 	int64_t deadline_ns = human_now_ns() + START_WAIT_NS;
 	int rc;
@@ -276,7 +276,7 @@ static int mount_target(struct cli *cli, const struct target *target,
 		rc = all_options(cli, given, mountpoint, &options);
 	params.options = options;
 	if (rc == 0)
-		rc = mount_somehow(cli, &params);
+		rc = cli_mount(cli, &params);
 
 	if (rc < 0 && (!failure->object[0] ||
 		       strcmp(failure->object, target->branch) == 0 ||

@@ -121,6 +121,10 @@ NODISCARD int cli_not_in_store(struct cli *cli, const char *path);
 NODISCARD int daemon_call(struct cli *cli, const char *store,
 			  const char *method, json_t *params,
 			  json_t **out_result);
+struct daemon_params;
+
+/* cmd_mount.c: through the store's daemon, or as it; says nothing. */
+NODISCARD int cli_mount(struct cli *cli, const struct daemon_params *params);
 /* mountpoint.c: as realpath (path: PATH_MAX), also for one whose daemon
  * died. */
 NODISCARD int find_mountpoint(struct cli *cli, const char *text, char *path);

@@ -16,6 +16,7 @@
 #include "background.h"
 #include "control.h"
 #include "history.h"
+#include "layer_source.h"
 #include "logging.h"
 #include "mounts.h"
 #include "notify.h"
@@ -75,8 +76,10 @@ static int start(struct daemon *daemon, const struct daemon_params *params,
 		 struct failure *failure)
 {
 	struct store_status status;
-	int rc = store_open(params->store_path, params->base_path,
-			    &daemon->store, failure);
+	int rc = store_open_with(params->store_path, params->base_path,
+				 params->is_volatile ? &layer_source_passing :
+						       &layer_source,
+				 &daemon->store, failure);
 
 	if (rc < 0)
 		return rc;

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "json_out.h"
+#include "layer_source.h"
 #include "logging.h"
 #include "rules_program.h"
 #include "table.h"
@@ -160,6 +161,8 @@ int main(int argc, char **argv)
 		return umount_helper_main(argc, argv);
 	if (strcmp(argv[0], RULES_PROGRAM) == 0)
 		return rules_main(argc, argv);
+	if (strcmp(argv[0], LAYER_PROGRAM) == 0)
+		return layer_main(argc, argv);
 	rc = take_words(cli, argc, argv);
 	if (rc < 0) {
 		look_for_json(cli, argc, argv);

@@ -15,9 +15,10 @@ static const struct method *find_method(const char *name)
 	static const struct method *const tables[] = {
 		methods_snapshot, methods_branch, methods_rollback,
 		methods_space,	  methods_store,  methods_diff,
-		methods_export,	  methods_which,  methods_restore,
-		methods_commit,	  methods_inode,  methods_unionfs,
-		methods_tree,	  methods_mount,  methods_layer,
+		methods_export,	  methods_source, methods_which,
+		methods_restore,  methods_commit, methods_inode,
+		methods_unionfs,  methods_tree,	  methods_mount,
+		methods_layer,
 	};
 	const struct method *method;
 	size_t i;

@@ -37,7 +37,7 @@ extern const struct method methods_snapshot[], methods_branch[],
 	methods_rollback[], methods_space[], methods_store[], methods_diff[],
 	methods_export[], methods_tree[], methods_mount[], methods_layer[],
 	methods_which[], methods_restore[], methods_commit[], methods_inode[],
-	methods_unionfs[];
+	methods_unionfs[], methods_source[];
 
 /* NULL when missing or null. */
 const char *call_text(const struct call *call, const char *name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layer_source.h"
 #include "ops_impl.h"
 #include "store_layers.h"
 
@@ -21,15 +22,21 @@ static const char *state_name(enum layer_state state)
 
 json_t *layer_json(const struct layer_info *info)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:s, s:o, s:o, s:i}", "id",
-			 (int)info->id, "name", json_text(info->name), "path",
-			 json_text(info->path), "position",
-			 info->position ? json_integer(info->position) :
-					  json_null(),
-			 "state", state_name(info->state), "reason",
-			 json_text_or_null(info->reason), "changed_files",
-			 json_size(info->changed_files), "branches",
-			 (int)info->branches);
+	char uuid[LAYER_UUID_BYTES];
+
+	layer_uuid_text(info->store_uuid, uuid);
+	return json_pack(
+		"{s:i, s:o, s:s, s:o, s:o, s:s?, s:o, s:s, s:o, s:o, "
+		"s:i}",
+		"id", (int)info->id, "name", json_text(info->name), "kind",
+		info->snapshot ? "snapshot" : "directory", "path",
+		json_text(info->path), "snapshot_id", json_id(info->snapshot),
+		"store_uuid", info->snapshot ? uuid : NULL, "position",
+		info->position ? json_integer(info->position) : json_null(),
+		"state", state_name(info->state), "reason",
+		json_text_or_null(info->reason), "changed_files",
+		json_size(info->changed_files), "branches",
+		(int)info->branches);
 }
 
 int call_need_image(struct call *call, const char *what, const char *hint)

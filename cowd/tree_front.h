@@ -125,16 +125,18 @@ static inline bool front_is_fixed(fuse_ino_t id)
 	return id == FRONT_SNAPDIR || front_is_virtual(id);
 }
 
-/* What a caller may see of an error inside. */
+/* What a caller may see of an error inside. Not ENOTCONN, as of a mount that is
+ * dead: who served a layer is. */
 static inline int front_errno(int rc)
 {
-	return rc == -EUCLEAN ? EIO : -rc;
+	return rc == -EUCLEAN || rc == -ENOTCONN || rc == -ECONNABORTED ? EIO :
+									  -rc;
 }
 
 /* The same of a handle: ESTALE would make the kernel look a name up again. */
 static inline int front_data_errno(int rc)
 {
-	return rc == -EUCLEAN || rc == -ESTALE ? EIO : -rc;
+	return rc == -ESTALE ? EIO : front_errno(rc);
 }
 
 /* tree_slot.c */

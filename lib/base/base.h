@@ -17,11 +17,14 @@ enum base_kind {
 	BASE_KIND_FILE,
 	BASE_KIND_DEVICE,
 	BASE_KIND_DIRECTORY, /* a layer: opened by layers.h */
+	BASE_KIND_SNAPSHOT,  /* a layer, too: of another store */
 };
 
 /* What tells one base from another; kept in the index. Of a directory: path,
  * device, inode and, in sample_hash, XXH3-64 of its time of birth (0: not
- * known); the rest is 0. */
+ * known); the rest is 0. Of a snapshot: path is "STORE@NAME", as it was found,
+ * device and sample_hash the first and last half of the store's UUID, most
+ * significant byte first, and inode is the snapshot's id. */
 struct base_fingerprint {
 	enum base_kind kind;
 	char path[4096]; /* absolute, symlinks resolved */

@@ -117,7 +117,7 @@ static void shared_put(struct layers_shared *shared)
 }
 
 static int open_one(struct layer *layer, const struct layer_spec *spec,
-		    struct failure *failure)
+		    const struct layers *beside, struct failure *failure)
 {
 	const char *path = spec->path ? spec->path : spec->expected->path;
 	AUTO_FREE struct base_fingerprint *found = calloc(1, sizeof(*found));
@@ -128,6 +128,8 @@ static int open_one(struct layer *layer, const struct layer_spec *spec,
 	if (!layer->path || !found)
 		return failure_errno(failure, -ENOMEM, path,
 				     "can't open the layer");
+	if (spec->expected && layer_is_snapshot(spec->expected))
+		return layer_snapshot_open(spec, beside, layer, failure);
 	rc = layer_open(path, spec->expected, &layer->fd, failure);
 	if (rc < 0)
 		return rc;
@@ -166,7 +168,7 @@ static int check_specs(const struct layer_spec *specs, size_t count,
 }
 
 /* Takes the reference of shared over. */
-static int open_stack(struct layers_shared *shared,
+static int open_stack(struct layers_shared *shared, const struct layers *beside,
 		      const struct layer_spec *specs, size_t count,
 		      struct layers **out_layers, struct failure *failure)
 {
@@ -189,7 +191,7 @@ static int open_stack(struct layers_shared *shared,
 	for (i = 0; i < count; i++)
 		layers->layer[i].fd = -1;
 	for (i = 0; rc == 0 && i < count; i++)
-		rc = open_one(&layers->layer[i], &specs[i], failure);
+		rc = open_one(&layers->layer[i], &specs[i], beside, failure);
 	if (rc < 0) {
 		layers_put(layers);
 		return rc;
@@ -201,7 +203,8 @@ static int open_stack(struct layers_shared *shared,
 int layers_open(const struct layer_spec *specs, size_t count,
 		struct layers **out_layers, struct failure *failure)
 {
-	return open_stack(shared_new(), specs, count, out_layers, failure);
+	return open_stack(shared_new(), NULL, specs, count, out_layers,
+			  failure);
 }
 
 int layers_open_beside(struct layers *other, const struct layer_spec *specs,
@@ -209,7 +212,8 @@ int layers_open_beside(struct layers *other, const struct layer_spec *specs,
 		       struct failure *failure)
 {
 	__atomic_add_fetch(&other->shared->refs, 1, __ATOMIC_RELAXED);
-	return open_stack(other->shared, specs, count, out_layers, failure);
+	return open_stack(other->shared, other, specs, count, out_layers,
+			  failure);
 }
 
 struct layers *layers_get(struct layers *layers)

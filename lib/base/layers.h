@@ -41,13 +41,48 @@ enum {
 struct layers;	  /* a stack; counted */
 struct base_node; /* an object of the merged base, by its place; counted */
 
+/*
+ * How a snapshot of another store becomes a directory, which is none of this
+ * library's business. Whoever opens a store gives one; it is borrowed, and
+ * lives longer than the store.
+ */
+struct snapshot_source {
+	/* What text, "STORE[:BRANCH]@NAME", names. own_uuid: of the store that
+	 * is to be above it, as in a fingerprint; NULL: a new one. Refuses what
+	 * is no tree, and what is over own_uuid itself. */
+	int (*find)(const char *text, const uint64_t own_uuid[2],
+		    struct base_fingerprint *out_fingerprint,
+		    struct failure *failure);
+	/* Its root (O_PATH); it is there for as long as anything of it is open,
+	 * unless its daemon dies: ENOTCONN or ECONNABORTED. Goes by UUID and
+	 * id, whatever its name is now. */
+	int (*open)(const struct base_fingerprint *expected, int *out_fd,
+		    struct failure *failure);
+	/* Keeps it from being deleted, or (on: false) no more. NULL: the store
+	 * above passes. */
+	int (*hold)(const struct base_fingerprint *snapshot, const char *tag,
+		    bool on, struct failure *failure);
+};
+
 struct layer_spec {
 	uint32_t id;	  /* 1..LAYER_ID_MAX, each once in a stack */
 	const char *path; /* absolute, symlinks resolved; NULL: expected's */
-	/* It must be this directory, as layer_fingerprint_check says. NULL:
-	 * any. */
+	/* It must be this directory, as layer_fingerprint_check says, or this
+	 * snapshot. NULL: any directory. */
 	const struct base_fingerprint *expected;
+	const struct snapshot_source *source; /* NULL: no snapshots */
 };
+
+static inline bool layer_is_snapshot(const struct base_fingerprint *fingerprint)
+{
+	return fingerprint->kind == BASE_KIND_SNAPSHOT;
+}
+/* Bytes of a snapshot's path that are the store's. */
+size_t layer_store_bytes(const struct base_fingerprint *fingerprint);
+/* The same snapshot? The name is of no meaning. -ESTALE, and the reason. */
+NODISCARD int layer_snapshot_compare(const struct base_fingerprint *expected,
+				     const struct base_fingerprint *found,
+				     struct failure *failure);
 
 /*
  * What tells one directory from another: kind, path, device, inode, and in
@@ -80,6 +115,10 @@ NODISCARD int layers_open_beside(struct layers *other,
 				 const struct layer_spec *specs, size_t count,
 				 struct layers **out_layers,
 				 struct failure *failure);
+/* Of the layer with this id (0: of all): does who serves it live? Asks it.
+ * -ENOENT: there is no such layer, -EIO: no. A directory is served by the
+ * kernel. */
+NODISCARD int layers_served(const struct layers *layers, uint32_t id);
 struct layers *layers_get(struct layers *layers);
 void layers_put(struct layers *layers);
 size_t layers_count(const struct layers *layers);

@@ -49,6 +49,7 @@ struct layer {
 	int fd;	  /* O_PATH, as long as the stack lives */
 	int sync; /* AT_STATX_* */
 	dev_t device;
+	bool is_snapshot;
 	char *path;
 };
 
@@ -106,6 +107,10 @@ NODISCARD int layer_open(const char *path, bool known, int *out_fd,
 			 struct failure *failure);
 /* What a fingerprint tells, without the path. */
 NODISCARD int layer_identify(int fd, struct base_fingerprint *out_fingerprint);
+/* layer_snapshot.c: fills fd; beside: a stack that may have it, or NULL. */
+NODISCARD int layer_snapshot_open(const struct layer_spec *spec,
+				  const struct layers *beside,
+				  struct layer *layer, struct failure *failure);
 /* 0, or -ESTALE and the reason. */
 NODISCARD int layer_compare(const struct base_fingerprint *expected,
 			    const struct base_fingerprint *found,

@@ -7,8 +7,11 @@
  * I3: what the head has changed has its names in the store before the stack
  *     changes (layer_names.c).
  *
+ * I4: the hold of a layer that is a snapshot is there before its row, and
+ *     stays.
+ *
  * A crash between the row and the change of the stack leaves a layer that
- * nobody sees.
+ * nobody sees; one before the row a hold that nobody needs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,11 +34,7 @@ static void fill_info(const struct base_row *row,
 {
 	uint32_t i;
 
-	memset(out_info, 0, sizeof(*out_info));
-	out_info->id = row->layer;
-	strcpy_bounded(out_info->name, row->name, sizeof(out_info->name));
-	strcpy_bounded(out_info->path, row->fingerprint.path,
-		       sizeof(out_info->path));
+	new_layer_info(row, out_info);
 	for (i = 0; i < stack->count; i++)
 		if (stack->layers[i] == row->layer)
 			out_info->position = i + 1;
@@ -346,7 +345,10 @@ static int find_known(struct stack_change *change, const char *spec, bool named,
 		return 0;
 	if (named && strcmp(store->layer_rows[i].name, change->row.name) != 0) {
 		failure_set(failure, FAILURE_USAGE, spec,
-			    "the store knows this directory as the layer %s",
+			    "the store knows this %s as the layer %s",
+			    layer_is_snapshot(&change->row.fingerprint) ?
+				    "snapshot" :
+				    "directory",
 			    store->layer_rows[i].name);
 		failure_hint(failure, "add it under that name, or none");
 		return -EINVAL;
@@ -360,9 +362,13 @@ static int save_row(struct store *store, struct stack_change *change,
 		    struct failure *failure) REQUIRES(store->maintenance_lock)
 {
 	const struct base_row *row = &change->row;
-	int rc = index_base_put(store->index, row->layer, row->name,
-				&row->fingerprint);
+	int rc = new_layer_hold(row, store->snapshot_source, store->path,
+				store->uuid, true, failure);
 
+	if (rc < 0)
+		return rc;
+	rc = index_base_put(store->index, row->layer, row->name,
+			    &row->fingerprint);
 	if (rc == 0)
 		rc = checkpoint_run(store, true);
 	if (rc == 0)
@@ -381,7 +387,7 @@ static int take_row(struct store *store, struct stack_change *change,
 {
 	size_t count = atomic_load(&store->layer_count);
 	bool named;
-	int rc = new_layer_take(spec, store->layer_rows, count, &change->row,
+	int rc = new_layer_name(spec, store->layer_rows, count, &change->row,
 				&named, failure);
 
 	if (rc == 0)
@@ -437,6 +443,9 @@ int store_layer_add(struct store *store, const char *branch, const char *spec,
 	AUTO_FREE struct stack_change *change = NULL;
 	int rc = begin(store, branch, dry_run, actor, &change, failure);
 
+	if (rc == 0)
+		rc = new_layer_find(store, spec, store->snapshot_source,
+				    &change->row.fingerprint, failure);
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->maintenance_lock);

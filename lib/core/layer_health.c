@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <utlist.h>
 
 #include "item_format.h"
 #include "store_impl.h"
@@ -21,11 +23,60 @@ int layer_health_init(struct store *store)
 	return store->layer_health ? 0 : -ENOMEM;
 }
 
-static void look(const struct base_row *row, struct layer_health *out_health)
+/* The stack that has the layer open, if one has; a reference. */
+static struct layers *open_stack_of(struct store *store, uint32_t id)
+{
+	struct layers *found = NULL;
+	struct view *view;
+	size_t i;
+
+	mutex_lock(&store->order_lock);
+	DL_FOREACH2(store->views, view, next)
+	{
+		size_t count = view->layers ? layers_count(view->layers) : 0;
+
+		for (i = 0; !found && i < count; i++)
+			if (layers_id(view->layers, i) == id)
+				found = layers_get(view->layers);
+	}
+	mutex_unlock(&store->order_lock);
+	return found;
+}
+
+/* What nobody uses is not opened to look: that takes another daemon. */
+static int look_at_snapshot(struct store *store, const struct base_row *row,
+			    struct failure *failure)
+{
+	const struct base_fingerprint *f = &row->fingerprint;
+	struct layers *layers = open_stack_of(store, row->layer);
+	char path[PATH_MAX + 16];
+	int rc;
+
+	if (layers) {
+		rc = layers_served(layers, row->layer);
+		layers_put(layers);
+		return rc == 0 ? 0 :
+				 failure_set(failure, FAILURE_FAILED, f->path,
+					     "the daemon that served it has "
+					     "ended: unmount this store, and "
+					     "mount it again");
+	}
+	snprintf(path, sizeof(path), "%.*s/index.db", (int)layer_store_bytes(f),
+		 f->path);
+	return access(path, F_OK) == 0 ?
+		       0 :
+		       failure_set(failure, FAILURE_FAILED, f->path,
+				   "the store does not exist");
+}
+
+static void look(struct store *store, const struct base_row *row,
+		 struct layer_health *out_health)
 {
 	struct failure failure = { .code = FAILURE_NONE };
-	int rc = layer_fingerprint_check(&row->fingerprint, NULL, NULL,
-					 &failure);
+	int rc = layer_is_snapshot(&row->fingerprint) ?
+			 look_at_snapshot(store, row, &failure) :
+			 layer_fingerprint_check(&row->fingerprint, NULL, NULL,
+						 &failure);
 
 	out_health->state = rc == 0	  ? LAYER_STATE_OK :
 			    rc == -ESTALE ? LAYER_STATE_CHANGED :
@@ -132,7 +183,7 @@ void layer_health_check(struct store *store)
 		struct layer_health *health = &store->layer_health[i];
 		bool is_news;
 
-		look(row, &now);
+		look(store, row, &now);
 		mutex_lock(&store->worker_lock);
 		/* At first it is the command's business to tell it. */
 		is_news = now.state != health->state &&

@@ -13,6 +13,7 @@
 #include "history.h"
 #include "layers.h"
 #include "store.h"
+#include "store_impl.h"
 
 /* What follows "NAME=", or NULL: there is no name. */
 static const char *after_name(const char *spec)
@@ -51,9 +52,15 @@ static void choose_name(const struct base_row *known, size_t count,
 	const char *slash = strrchr(row->fingerprint.path, '/');
 	struct failure ignored = { .code = FAILURE_NONE };
 	size_t nr = count + 1;
+	char *at;
 
 	snprintf(row->name, sizeof(row->name), "%s",
 		 slash && slash[1] ? slash + 1 : "root");
+	/* STORE@SNAPSHOT */
+	at = layer_is_snapshot(&row->fingerprint) ? strrchr(row->name, '@') :
+						    NULL;
+	if (at)
+		*at = '-';
 	while (history_check_name(row->name, &ignored) < 0 ||
 	       is_known(row->name, known, count))
 		snprintf(row->name, sizeof(row->name), "layer%zu", nr++);
@@ -140,7 +147,7 @@ int new_layer_check_outside(const struct base_row *row, const char *place,
 	struct base_fingerprint f = row->fingerprint;
 	char found[PATH_MAX];
 
-	if (!any_above(place, test_layer, &f, found))
+	if (layer_is_snapshot(&f) || !any_above(place, test_layer, &f, found))
 		return 0;
 	failure_set(failure, FAILURE_USAGE, f.path, "contains the store %s",
 		    store_path);
@@ -155,7 +162,8 @@ int new_layer_check_mountpoint(const struct base_row *row,
 	struct base_fingerprint f = row->fingerprint;
 	char found[PATH_MAX];
 
-	if (!any_above(mountpoint, test_layer, &f, found))
+	if (layer_is_snapshot(&f) ||
+	    !any_above(mountpoint, test_layer, &f, found))
 		return 0;
 	failure_set(failure, FAILURE_USAGE, mountpoint,
 		    "the mountpoint is inside the layer %s: %.400s", row->name,
@@ -165,6 +173,48 @@ int new_layer_check_mountpoint(const struct base_row *row,
 	return -EINVAL;
 }
 
+/* Of printable characters that a name may have. */
+static void hold_tag(const char *store_path, const uint8_t *uuid, char *tag,
+		     size_t tag_bytes)
+{
+	const char *slash = strrchr(store_path, '/');
+	char *c;
+
+	snprintf(tag, tag_bytes, "layer-of-%.200s-%02x%02x%02x%02x",
+		 slash ? slash + 1 : store_path, uuid[0], uuid[1], uuid[2],
+		 uuid[3]);
+	for (c = tag; *c; c++)
+		if (*c <= ' ' || *c > '~' || strchr("@:,%", *c))
+			*c = '_';
+}
+
+int new_layer_hold(const struct base_row *row,
+		   const struct snapshot_source *source, const char *store_path,
+		   const uint8_t *uuid, bool on, struct failure *failure)
+{
+	char tag[STORE_NAME_BYTES_MAX + 1];
+
+	if (!layer_is_snapshot(&row->fingerprint) || !source || !source->hold)
+		return 0;
+	hold_tag(store_path, uuid, tag, sizeof(tag));
+	return source->hold(&row->fingerprint, tag, on, failure);
+}
+
+void new_layer_info(const struct base_row *row, struct layer_info *out_info)
+{
+	const struct base_fingerprint *f = &row->fingerprint;
+
+	memset(out_info, 0, sizeof(*out_info));
+	out_info->id = row->layer;
+	snprintf(out_info->name, sizeof(out_info->name), "%s", row->name);
+	snprintf(out_info->path, sizeof(out_info->path), "%s", f->path);
+	if (!layer_is_snapshot(f))
+		return;
+	out_info->snapshot = (uint32_t)f->inode;
+	out_info->store_uuid[0] = f->device;
+	out_info->store_uuid[1] = f->sample_hash;
+}
+
 bool new_layer_same(const struct base_row *a, const struct base_row *b)
 {
 	const struct base_fingerprint *f = &a->fingerprint,
@@ -172,47 +222,106 @@ bool new_layer_same(const struct base_row *a, const struct base_row *b)
 
 	/* Device numbers change when the host starts; copies of a file system
 	 * have equal inodes and times. */
-	return f->inode == g->inode && f->sample_hash == g->sample_hash &&
+	return f->kind == g->kind && f->inode == g->inode &&
+	       f->sample_hash == g->sample_hash &&
 	       (f->device == g->device || strcmp(f->path, g->path) == 0);
 }
 
-int new_layer_take(const char *spec, const struct base_row *known, size_t count,
-		   struct base_row *out_row, bool *out_named,
+static int check_no_store(const char *path, const char *found,
+			  struct failure *failure)
+{
+	char store[PATH_MAX];
+
+	if (!new_layer_in_store(found, store))
+		return 0;
+	failure_set(failure, FAILURE_USAGE, path,
+		    strcmp(store, found) == 0 ? "is itself a store: %s" :
+						"lies inside the store %s",
+		    store);
+	failure_hint(failure, "a layer may be one of its snapshots: %s@NAME",
+		     store);
+	return -EINVAL;
+}
+
+/* A layer that can be found again is known by its name, too. */
+static bool may_be_snapshot(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	return strchr(slash ? slash : path, '@') && lstat(path, &st) < 0;
+}
+
+/* Nobody could ask it: we have it open. STORE[:BRANCH]@SNAPSHOT. */
+static int check_other_store(const struct store *store, const char *text,
+			     struct failure *failure)
+{
+	AUTO_FREE char *path = strdup(text);
+	struct stat st, own;
+	char *c;
+
+	if (!path)
+		return -ENOMEM;
+	if (stat(store->path, &own) < 0)
+		return failure_errno(failure, -errno, store->path,
+				     "can't look at the store");
+	for (c = path + strlen(path); c > path; c--) {
+		if (*c != '@' && *c != ':')
+			continue;
+		*c = '\0';
+		if (stat(path, &st) < 0 || st.st_ino != own.st_ino ||
+		    st.st_dev != own.st_dev)
+			continue;
+		failure_set(failure, FAILURE_USAGE, text,
+			    "is a snapshot of this very store");
+		failure_hint(failure,
+			     "to go on from it: cowd clone %s "
+			     "NEWBRANCH",
+			     text);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int new_layer_find(const struct store *store, const char *spec,
+		   const struct snapshot_source *source,
+		   struct base_fingerprint *out_fingerprint,
 		   struct failure *failure)
 {
 	const char *path = layer_spec_path(spec);
-	char store[PATH_MAX];
+	uint64_t uuid[2];
 	int rc;
 
 	if (!*path)
 		return failure_set(failure, FAILURE_USAGE, spec,
 				   "the path is empty");
-	rc = layer_fingerprint_take(path, &out_row->fingerprint, failure);
-	if (rc < 0) {
-		if (rc == -ENOENT && strchr(path, '@'))
-			failure_hint(failure, "to build on a snapshot, mount "
-					      "it, and name the mountpoint");
-		else if (rc == -ENOENT || rc == -ENOTDIR)
-			failure_hint(failure, "a layer is a directory that "
-					      "exists");
-		return rc;
+	if (source && may_be_snapshot(path)) {
+		if (store) {
+			rc = check_other_store(store, path, failure);
+			if (rc < 0)
+				return rc;
+			store_uuid_halves(store, uuid);
+		}
+		return source->find(path, store ? uuid : NULL, out_fingerprint,
+				    failure);
 	}
+	rc = layer_fingerprint_take(path, out_fingerprint, failure);
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		failure_hint(failure, "a layer is a directory that exists, or "
+				      "STORE@SNAPSHOT");
+	return rc < 0 ? rc :
+			check_no_store(path, out_fingerprint->path, failure);
+}
+
+int new_layer_name(const char *spec, const struct base_row *known, size_t count,
+		   struct base_row *row, bool *out_named,
+		   struct failure *failure)
+{
+	const char *path = layer_spec_path(spec);
+
 	*out_named = path != spec;
-	if (new_layer_in_store(out_row->fingerprint.path, store)) {
-		failure_set(failure, FAILURE_USAGE, path,
-			    strcmp(store, out_row->fingerprint.path) == 0 ?
-				    "is itself a store: %s" :
-				    "lies inside the store %s",
-			    store);
-		failure_hint(failure,
-			     "to go on from a store, mount it, or "
-			     "clone it: cowd clone %s NEWBRANCH",
-			     store);
-		return -EINVAL;
-	}
-	if (!*out_named) {
-		choose_name(known, count, out_row);
-		return 0;
-	}
-	return take_name(spec, path, known, count, out_row, failure);
+	if (*out_named)
+		return take_name(spec, path, known, count, row, failure);
+	choose_name(known, count, row);
+	return 0;
 }

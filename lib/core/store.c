@@ -504,12 +504,20 @@ static int open_all(struct store *store, const char *path,
 int store_open(const char *path, const char *base_path,
 	       struct store **out_store, struct failure *failure)
 {
+	return store_open_with(path, base_path, NULL, out_store, failure);
+}
+
+int store_open_with(const char *path, const char *base_path,
+		    const struct snapshot_source *source,
+		    struct store **out_store, struct failure *failure)
+{
 	struct store *store = store_new();
 	int rc;
 
 	if (!store)
 		return failure_errno(failure, -ENOMEM, path,
 				     "can't open the store");
+	store->snapshot_source = source;
 	rc = open_all(store, path, base_path, failure);
 	if (rc < 0) {
 		store_free(store);

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "failure.h"
 
+struct snapshot_source;
 struct store;
 
 enum {
@@ -25,6 +26,8 @@ struct store_create_params {
 	/* Or directories, topmost first: a tree. See layer_spec_path. */
 	const char *const *layer_paths;
 	size_t layer_count;
+	/* layers.h; NULL: no layer can be a snapshot */
+	const struct snapshot_source *source;
 	const char *branch;  /* NULL: "main" */
 	uint64_t size_bytes; /* 0: the base's size */
 	bool full_hash;	     /* read the whole base once */
@@ -34,7 +37,8 @@ struct store_create_params {
 /*
  * The path in what names a layer: "NAME=PATH", or a path alone, which what is
  * there under the whole of it is taken for. Without a name the layer is called
- * as its path ends.
+ * as its path ends. PATH may be a snapshot of another store, "STORE@SNAPSHOT",
+ * if nothing is there that is called so.
  */
 const char *layer_spec_path(const char *spec);
 
@@ -52,6 +56,11 @@ NODISCARD int store_create(const struct store_create_params *params,
  */
 NODISCARD int store_open(const char *path, const char *base_path,
 			 struct store **out_store, struct failure *failure);
+/* The same, and layers may be snapshots of other stores. */
+NODISCARD int store_open_with(const char *path, const char *base_path,
+			      const struct snapshot_source *source,
+			      struct store **out_store,
+			      struct failure *failure);
 
 /*
  * Makes all durable, checkpoints, refreshes index.bak and releases the

@@ -207,6 +207,25 @@ static void fit_reserve(int directory_fd, struct store_config *config)
 		config->reserve_bytes = most & ~(uint64_t)0xfffff;
 }
 
+/* All or none. */
+static int hold_layers(const struct store_create_params *params,
+		       const struct new_layers *layers, const uint8_t *uuid,
+		       struct failure *failure)
+{
+	struct failure ignored = { .code = FAILURE_NONE };
+	char path[PATH_MAX];
+	size_t i;
+	int rc = realpath(params->path, path) ? 0 : -errno;
+
+	for (i = 0; i < layers->count && rc == 0; i++)
+		rc = new_layer_hold(&layers->rows[i], params->source, path,
+				    uuid, true, failure);
+	while (rc < 0 && i-- > 1)
+		(void)!new_layer_hold(&layers->rows[i - 1], params->source,
+				      path, uuid, false, &ignored);
+	return rc;
+}
+
 static int make_files(const struct store_create_params *params,
 		      int directory_fd, const struct base *base,
 		      uint64_t size_bytes, const struct new_layers *layers,
@@ -247,6 +266,8 @@ static int make_files(const struct store_create_params *params,
 	if (rc == 0)
 		rc = index_backup(index, params->path);
 	index_close(index);
+	if (rc == 0)
+		rc = hold_layers(params, layers, log.uuid, failure);
 	return rc < 0 ? rc : io_sync_directory(directory_fd);
 }
 
@@ -284,9 +305,12 @@ static int add_layer(const struct store_create_params *params,
 	char parent[PATH_MAX];
 	bool named;
 	size_t i;
-	int rc = new_layer_take(spec, layers->rows, layers->count, row, &named,
+	int rc = new_layer_find(NULL, spec, params->source, &row->fingerprint,
 				failure);
 
+	if (rc == 0)
+		rc = new_layer_name(spec, layers->rows, layers->count, row,
+				    &named, failure);
 	row->layer = (uint32_t)layers->count + 1;
 	if (rc == 0 && find_parent(params->path, parent))
 		rc = new_layer_check_outside(row, parent, params->path,
@@ -329,12 +353,8 @@ int store_create_layers(const struct store_create_params *params,
 	if (rc == 0)
 		list = calloc(layers.count + 1, sizeof(*list));
 	for (i = 0; list && i < layers.count; i++) {
-		list[i].id = layers.rows[i].layer;
+		new_layer_info(&layers.rows[i], &list[i]);
 		list[i].position = list[i].id;
-		strcpy_bounded(list[i].name, layers.rows[i].name,
-			       sizeof(list[i].name));
-		strcpy_bounded(list[i].path, layers.rows[i].fingerprint.path,
-			       sizeof(list[i].path));
 	}
 	free(layers.rows);
 	if (rc == 0 && !list)

@@ -97,6 +97,7 @@ struct store {
 	struct index *index;
 	struct log *log;
 	struct base *base; /* NULL: none, or directories */
+	const struct snapshot_source *snapshot_source; /* may be NULL */
 	/* Rows never move and never go; what a row says does not change. */
 	struct base_row *layer_rows; /* LAYER_ID_MAX of them */
 	atomic_size_t layer_count;

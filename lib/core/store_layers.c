@@ -26,12 +26,22 @@ const struct base_row *store_layer_rows(const struct store *store,
 	return store->layer_rows;
 }
 
+void store_uuid_halves(const struct store *store, uint64_t out_uuid[2])
+{
+	size_t i;
+
+	out_uuid[0] = out_uuid[1] = 0;
+	for (i = 0; i < FORMAT_UUID_BYTES; i++)
+		out_uuid[i / 8] = out_uuid[i / 8] << 8 | store->uuid[i];
+}
+
 static int add_row(void *context, const struct base_row *row)
 {
 	struct store *store = context;
 	size_t count = atomic_load(&store->layer_count);
 
-	if (row->fingerprint.kind != BASE_KIND_DIRECTORY)
+	if (row->fingerprint.kind != BASE_KIND_DIRECTORY &&
+	    !layer_is_snapshot(&row->fingerprint))
 		return 0;
 	if (count == LAYER_ID_MAX || row->layer < 1 ||
 	    row->layer > LAYER_ID_MAX)
@@ -85,6 +95,27 @@ int store_check_mountpoint(const struct store *store, const char *mountpoint,
 	return rc;
 }
 
+/* The layer is there now, or called so. */
+static int find_moved(struct store *store, struct base_row *row,
+		      const char *spec, struct failure *failure)
+{
+	struct base_fingerprint *f = &row->fingerprint;
+	AUTO_FREE struct base_fingerprint *now = calloc(1, sizeof(*now));
+	int rc;
+
+	if (!now)
+		return -ENOMEM;
+	if (!layer_is_snapshot(f))
+		return layer_fingerprint_check(f, layer_spec_path(spec), f,
+					       failure);
+	rc = new_layer_find(store, spec, store->snapshot_source, now, failure);
+	if (rc == 0)
+		rc = layer_snapshot_compare(f, now, failure);
+	if (rc == 0)
+		*f = *now;
+	return rc;
+}
+
 /* "NAME=PATH", or the path of the only one. */
 int store_open_layers(struct store *store, const char *base_path,
 		      struct failure *failure)
@@ -108,8 +139,7 @@ int store_open_layers(struct store *store, const char *base_path,
 			     path);
 		return -EINVAL;
 	}
-	rc = layer_fingerprint_check(&row->fingerprint, path, &row->fingerprint,
-				     failure);
+	rc = find_moved(store, row, base_path, failure);
 	if (rc < 0)
 		return rc;
 	rc = index_base_put(store->index, row->layer, row->name,
@@ -150,6 +180,7 @@ static int open_stack(struct store *store, const struct stack_item *stack,
 			.id = row->layer,
 			.path = row->fingerprint.path,
 			.expected = &row->fingerprint,
+			.source = store->snapshot_source,
 		};
 	}
 	return beside ? layers_open_beside(beside, specs, stack->count,
@@ -207,6 +238,11 @@ int view_open_layers(struct view *view, struct layers **out_layers,
 	layers = store_open_stack_locked(store, stack);
 	beside = store_open_stack_locked(store, NULL);
 	mutex_unlock(&store->order_lock);
+	/* Who has a dead one keeps it; the new one is another. */
+	if (layers && layers_served(layers, 0) < 0) {
+		layers_put(layers);
+		layers = NULL;
+	}
 	if (!layers)
 		rc = open_stack(store, stack, beside, &layers, failure);
 	layers_put(beside);

@@ -18,6 +18,9 @@ bool store_is_tree(const struct store *store);
 const struct base_row *store_layer_rows(const struct store *store,
 					size_t *out_count);
 
+/* The store's UUID, as in the fingerprint of a snapshot. */
+void store_uuid_halves(const struct store *store, uint64_t out_uuid[2]);
+
 /* A mountpoint, which exists, in a layer that the store knows is refused. */
 NODISCARD int store_check_mountpoint(const struct store *store,
 				     const char *mountpoint,
@@ -49,6 +52,8 @@ struct layer_info {
 	uint32_t id;
 	char name[STORE_NAME_BYTES_MAX + 1];
 	char path[PATH_MAX];
+	uint32_t snapshot;	/* its id; 0: a directory */
+	uint64_t store_uuid[2]; /* whose that is, as in a fingerprint */
 	enum layer_state state;
 	char reason[LAYER_REASON_BYTES]; /* "": it is ok */
 	uint64_t changed_files;		 /* seen since the store was opened */

@@ -36,7 +36,10 @@ static int read_base(struct index *index, enum statement s,
 	f->sample_hash = (uint64_t)sql_int(index, s, 8, &rc);
 	f->has_full_hash = sql_int(index, s, 9, &rc) != 0;
 	f->full_hash = (uint64_t)sql_int(index, s, 10, &rc);
-	if (row->layer > LAYER_MAX || kind > BASE_KIND_DIRECTORY ||
+	if (kind == BASE_KIND_SNAPSHOT &&
+	    (f->inode == 0 || f->inode > UINT32_MAX || !strchr(f->path, '@')))
+		rc = -EUCLEAN; /* F-56 */
+	if (row->layer > LAYER_MAX || kind > BASE_KIND_SNAPSHOT ||
 	    f->size_bytes > INT64_MAX)
 		rc = -EUCLEAN; /* F-56 */
 	f->kind = (enum base_kind)kind;

@@ -100,7 +100,7 @@ cowd snapshot create -q $s@b1
 mkdir lower n
 mount_lower() { cowd mount -q -o snapdir=off,cowddir=off $s@b1 lower; }
 mount_lower
-refused 1 'hint: .*mount it' cowd layer add $s other.cowd@snap
+refused 1 'nor the store .*other.cowd' cowd layer add $s other.cowd@snap
 cowd create -q upper.cowd --base lower
 cowd mount -q upper.cowd n
 [ "$(cat n/file)" = low ] || fail "$(cat n/file)"
