@@ -7,10 +7,13 @@
  * missing, so a record block behind the end that knows of a later durable
  * LSN means damage, and else the end is a torn tail.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io.h"
 #include "log_impl.h"
@@ -111,8 +114,8 @@ stay:
 
 /* Does a record in this block, at or after offset, know that lsn was
  * durable? */
-static bool block_knows(struct log *log, struct location place, uint32_t offset,
-			uint64_t lsn)
+static bool block_knows(struct log *log, int fd, struct location place,
+			uint32_t offset, uint64_t lsn)
 {
 	uint8_t block[FORMAT_BLOCK_BYTES];
 	struct record_block_header header;
@@ -123,7 +126,9 @@ static bool block_knows(struct log *log, struct location place, uint32_t offset,
 	};
 	struct record record;
 
-	if (log_read_blocks(log, place, block, 1) < 0 ||
+	if (io_read_full(fd, block, sizeof(block),
+			 (uint64_t)place.block * FORMAT_BLOCK_BYTES) !=
+		    sizeof(block) ||
 	    record_block_decode(log->params.seed, block, sizeof(block),
 				&header) < 0 ||
 	    header.segment != place.segment || header.block != place.block ||
@@ -143,30 +148,76 @@ static bool block_knows(struct log *log, struct location place, uint32_t offset,
 	return false;
 }
 
-/* Looks behind the end of the records for proof that lsn was durable. */
-static bool was_durable(struct log *log, const struct log_position *end,
-			uint64_t lsn)
+/* The greatest id that a file in the folder has. */
+static int newest_segment(const struct log *log, uint32_t *out_newest)
+{
+	int fd = openat(log->params.directory_fd, ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	unsigned long id;
+	char name[16];
+
+	*out_newest = 0;
+	if (!folder) {
+		int rc = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	while ((entry = readdir(folder)) != NULL) {
+		id = strtoul(entry->d_name, NULL, 16);
+		if (id > UINT32_MAX || id <= *out_newest)
+			continue;
+		log_segment_name((uint32_t)id, name);
+		if (strcmp(name, entry->d_name) == 0)
+			*out_newest = (uint32_t)id;
+	}
+	closedir(folder);
+	return 0;
+}
+
+/* Does anything in the segment from a place on know that lsn was durable?
+ * Whatever its header is: that may be what is damaged. */
+static bool segment_knows(struct log *log, struct location place,
+			  uint32_t offset, uint64_t lsn)
+{
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+	char name[16];
+	uint32_t blocks;
+
+	log_segment_name(place.segment, name);
+	fd = io_open_own(log->params.directory_fd, name, O_RDONLY);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	blocks = (uint32_t)((st.st_size + FORMAT_BLOCK_BYTES - 1) /
+			    FORMAT_BLOCK_BYTES);
+	for (; place.block < blocks; place.block++, offset = 0)
+		if (block_knows(log, fd, place, offset, lsn))
+			return true;
+	return false;
+}
+
+/* Looks behind the end of the records for proof that lsn was durable, also
+ * behind a segment that is missing. */
+static int was_durable(struct log *log, const struct log_position *end,
+		       uint64_t lsn, bool *out_was)
 {
 	struct location place = { end->segment, end->block };
+	uint32_t newest;
+	int rc = newest_segment(log, &newest);
 
-	if (block_knows(log, place, end->offset, lsn))
-		return true;
-	for (;; place.segment++, place.block = 0) {
-		struct log_fd fd;
-		struct stat st;
-		uint32_t blocks;
-
-		if (log_fd_get(log, place.segment, &fd) < 0)
-			return false;
-		if (fstat(fd.fd, &st) < 0)
-			st.st_size = 0;
-		log_fd_put(log, fd);
-		blocks = (uint32_t)((st.st_size + FORMAT_BLOCK_BYTES - 1) /
-				    FORMAT_BLOCK_BYTES);
-		for (place.block++; place.block < blocks; place.block++)
-			if (block_knows(log, place, 0, lsn))
-				return true;
+	if (rc < 0)
+		return rc;
+	*out_was = segment_knows(log, place, end->offset, lsn);
+	place.block = 0;
+	while (!*out_was && place.segment < newest) {
+		place.segment++;
+		*out_was = segment_knows(log, place, 0, lsn);
 	}
+	return 0;
 }
 
 /* The tail lies behind every block that a record names. */
@@ -232,8 +283,10 @@ static void tell_block(struct log *log, const struct log_position *before,
 	}
 }
 
-/* Pass 1: how far it is durable. */
-static int find_durable(struct log *log, struct walker *walker)
+/* Pass 1: how far it is durable. The index was committed after the block that
+ * it names was flushed: if that is no record block, it is damage. */
+static int find_durable(struct log *log, struct walker *walker,
+			bool *out_damaged)
 {
 	struct record record;
 	int rc;
@@ -241,8 +294,10 @@ static int find_durable(struct log *log, struct walker *walker)
 	walker->log = log;
 	walker->at = log->position;
 	walker->durable_lsn = log->position.next_lsn - 1;
-	while ((rc = walker_next(walker, &record)) == 0)
-		;
+	rc = load_block(walker);
+	*out_damaged = rc == -EUCLEAN;
+	while (rc == 0)
+		rc = walker_next(walker, &record);
 	return rc == -ENOENT || rc == -EUCLEAN ? 0 : rc;
 }
 
@@ -291,17 +346,19 @@ int log_replay(struct log *log, log_visit *visit, void *context,
 	AUTO_FREE struct walker *walker = calloc(1, sizeof(*walker));
 	struct log_position end;
 	uint64_t durable, stopped_lsn;
+	bool damaged = false;
 	int rc;
 
 	if (!walker)
 		return -ENOMEM;
-	rc = find_durable(log, walker);
-	if (rc < 0)
-		return rc;
+	rc = find_durable(log, walker, &damaged);
 	end = walker->at;
 	durable = walker->durable_lsn;
-	if (end.next_lsn <= durable ||
-	    was_durable(log, &end, end.next_lsn)) { /* F-27 */
+	if (rc == 0 && !damaged)
+		rc = was_durable(log, &end, end.next_lsn, &damaged);
+	if (rc < 0)
+		return rc;
+	if (damaged || end.next_lsn <= durable) { /* F-27 */
 		result.bad = (struct location){ end.segment, end.block };
 		*out_result = result;
 		return log_errno(-EUCLEAN,

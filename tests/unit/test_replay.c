@@ -131,6 +131,61 @@ static void test_proof_in_a_later_segment_is_found(void **state)
 	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
 }
 
+/* F-27: nor does it hide behind a segment that is gone, or whose header is no
+ * header. */
+static void test_proof_behind_a_bad_segment_is_found(void **state)
+{
+	struct log_world *world = *state;
+	struct log_replay_result result;
+	struct seen seen;
+
+	log_world_append(world);
+	log_world_roll(world);
+	log_world_append(world);
+	log_world_append(world);
+	assert_int_equal(position(world).segment, 2);
+	assert_int_equal(log_sync(world->log, log_world_append(world)), 0);
+	log_world_append(world);
+	put(world, 2, 0, "no header", 9);
+	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
+	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
+	assert_int_equal(seen.records, 0);
+}
+
+static void test_proof_behind_a_missing_segment_is_found(void **state)
+{
+	struct log_world *world = *state;
+	struct log_replay_result result;
+	struct seen seen;
+
+	log_world_append(world);
+	log_world_roll(world);
+	log_world_append(world);
+	log_world_roll(world);
+	log_world_append(world);
+	assert_int_equal(position(world).segment, 3);
+	assert_int_equal(log_sync(world->log, log_world_append(world)), 0);
+	log_world_append(world);
+	log_world_close(world);
+	assert_int_equal(
+		unlinkat(world->params.directory_fd, "00000002.seg", 0), 0);
+	log_world_open(world);
+	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
+}
+
+/* F-27: what the index names was there when it was committed. */
+static void test_a_damaged_first_record_block_is_damage(void **state)
+{
+	struct log_world *world = *state;
+	struct log_replay_result result;
+	struct seen seen;
+
+	assert_int_equal(log_sync(world->log, log_world_append(world)), 0);
+	put(world, 1, FORMAT_BLOCK_BYTES, "XXXX", 4);
+	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
+	assert_int_equal(result.bad.block, 1);
+}
+
 /* F-26: a record of another LSN is no successor. */
 static void test_a_gap_in_the_lsns_ends_the_log(void **state)
 {
@@ -254,6 +309,9 @@ int main(void)
 		replay_test(test_a_torn_record_at_the_end_is_cut),
 		replay_test(test_a_bad_record_before_synced_ones_is_damage),
 		replay_test(test_proof_in_a_later_segment_is_found),
+		replay_test(test_proof_behind_a_bad_segment_is_found),
+		replay_test(test_proof_behind_a_missing_segment_is_found),
+		replay_test(test_a_damaged_first_record_block_is_damage),
 		replay_test(test_a_gap_in_the_lsns_ends_the_log),
 		replay_test(test_a_record_block_out_of_place_ends_the_log),
 		replay_test(test_a_lost_record_before_an_unsynced_jump_is_cut),
