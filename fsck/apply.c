@@ -64,10 +64,11 @@ void apply_trouble(struct apply *apply, enum apply_trouble trouble,
 		   uint64_t first_block)
 {
 	apply->troubles++;
-	if (apply->events.trouble)
-		apply->events.trouble(apply->events.context, trouble,
-				      apply->record, line, gen, inode,
-				      first_block);
+	if (apply->events.trouble &&
+	    !apply->events.trouble(apply->events.context, trouble,
+				   apply->record, line, gen, inode,
+				   first_block))
+		apply->ended = true;
 }
 
 static int by_type(struct apply *apply, const struct record *record,
@@ -123,9 +124,16 @@ int apply_record(struct apply *apply, const struct record *record, bool verify)
 		apply_trouble(apply, APPLY_TROUBLE_RECORD, 0, 0, 0, 0);
 		rc = 1;
 	}
+	if (rc >= 0 && apply->ended)
+		return -ECANCELED;
 	if (rc == 0)
 		apply->records++;
 	return rc == 1 ? 0 : rc;
+}
+
+void apply_gap(struct apply *apply)
+{
+	batch_reset(&apply->batch);
 }
 
 int apply_flush(struct apply *apply)
@@ -271,7 +279,7 @@ struct log_apply {
 	struct apply *apply;
 	struct log_walk walk;
 	struct log_position tail; /* only that of it */
-	uint64_t durable_lsn, end_lsn;
+	uint64_t durable_lsn;
 };
 
 /* One record; -ENODATA: the log ends before it. */
@@ -304,6 +312,10 @@ static int apply_all(struct log_apply *log, struct apply_result *result)
 		if (rc == 0)
 			rc = apply_next(log, &record);
 	}
+	if (rc == -ECANCELED) {
+		result->ended_by_trouble = true;
+		return 0;
+	}
 	if (rc != -ENODATA)
 		return rc;
 	if (result->how != LOG_END_DAMAGED)
@@ -317,15 +329,18 @@ int apply_log(struct apply *apply, const struct log_position *from,
 	AUTO_FREE struct log_apply *log = malloc(sizeof(*log));
 	uint64_t records = apply->records, troubles = apply->troubles;
 	struct apply_result result = { 0 };
-	int rc = log ? log_walk_find_end(apply->reader, from, &result.end,
-					 &log->durable_lsn, &result.how) :
-		       -ENOMEM;
+	struct log_walk_end end;
+	int rc = log ? log_walk_find_end(apply->reader, from, &end) : -ENOMEM;
 
 	if (rc < 0)
 		return rc;
 	log->apply = apply;
 	log->tail = *from;
+	log->durable_lsn = end.durable_lsn;
 	log_walk_init(&log->walk, apply->reader, from);
+	log->walk.any_header = end.any_header;
+	result.how = end.how;
+	result.end = *from;
 	rc = apply_all(log, &result);
 	if (rc == 0)
 		rc = apply_flush(apply);

@@ -31,8 +31,8 @@ enum apply_trouble {
 
 struct apply_events {
 	void *context;
-	/* line, gen and inode are 0 where the record has none. */
-	void (*trouble)(void *context, enum apply_trouble trouble,
+	/* line, gen and inode are 0 where the record has none. false: end. */
+	bool (*trouble)(void *context, enum apply_trouble trouble,
 			const struct record *record, uint32_t line,
 			uint32_t gen, uint64_t inode, uint64_t first_block);
 };
@@ -46,11 +46,13 @@ void apply_set_events(struct apply *apply, const struct apply_events *events);
 
 /*
  * One record. verify: its blocks are looked at; -ENODATA: they are not what
- * it says, nothing was applied. Trouble is told, and is no error. -EUCLEAN:
- * the database is damaged.
+ * it says, nothing was applied. Trouble is told, and is no error, but
+ * -ECANCELED if that is to be the end. -EUCLEAN: the database is damaged.
  */
 NODISCARD int apply_record(struct apply *apply, const struct record *record,
 			   bool verify);
+/* Records are missing before the next one: a batch does not go on. */
+void apply_gap(struct apply *apply);
 /* Writes all that is still in memory but the position. */
 NODISCARD int apply_flush(struct apply *apply);
 
@@ -59,6 +61,7 @@ struct apply_result {
 	uint64_t troubles;
 	struct log_position end; /* with the tail */
 	enum log_end how;
+	bool ended_by_trouble; /* before the record that has it */
 };
 
 /*

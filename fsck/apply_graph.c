@@ -406,6 +406,8 @@ int apply_target_at(struct apply *apply, uint32_t line, uint32_t gen,
 	if (!branch)
 		apply_trouble(apply, APPLY_TROUBLE_GEN, line, gen, inode,
 			      first_block);
+	if (apply->ended)
+		return 1;
 	target->line = line;
 	target->gen = gen;
 	target->branch = branch;

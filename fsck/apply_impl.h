@@ -91,6 +91,7 @@ struct apply {
 	struct batch batch;
 	const struct record *record; /* that is being applied */
 	uint64_t records, troubles;
+	bool ended; /* by who was told of trouble */
 	uint8_t row[WINDOW_ROW_BYTES_MAX];
 	uint8_t value[ITEM_VALUE_BYTES_MAX];
 };

@@ -62,10 +62,9 @@ static const char *folder(enum change_place place)
 	return place == CHANGE_PLACE_SEGMENTS ? "segments/" : "";
 }
 
-int change_write(struct check *check, enum change_place place, const char *name,
-		 uint64_t offset_bytes, const void *data, size_t len_bytes)
+static int spool(struct check *check, struct change *change, const void *data,
+		 size_t len_bytes)
 {
-	struct change change = make(CHANGE_KIND_WRITE, place, name);
 	struct changes *changes = &check->changes;
 	int rc;
 
@@ -75,17 +74,35 @@ int change_write(struct check *check, enum change_place place, const char *name,
 			       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (changes->spool_fd < 0)
 		return check_failed(check, -errno, "%s", check->temporary);
-	change.offset_bytes = offset_bytes;
-	change.len_bytes = len_bytes;
-	change.spool_offset_bytes = changes->spool_bytes;
+	change->len_bytes = len_bytes;
+	change->spool_offset_bytes = changes->spool_bytes;
 	rc = io_write_all(changes->spool_fd, data, len_bytes,
 			  changes->spool_bytes);
 	if (rc < 0)
 		return check_failed(check, rc, "%s", check->temporary);
 	changes->spool_bytes += len_bytes;
+	return add(check, change);
+}
+
+int change_write(struct check *check, enum change_place place, const char *name,
+		 uint64_t offset_bytes, const void *data, size_t len_bytes)
+{
+	struct change change = make(CHANGE_KIND_WRITE, place, name);
+
+	change.offset_bytes = offset_bytes;
 	report_change(check, "%s%s: write %zu bytes at %" PRIu64, folder(place),
 		      name, len_bytes, offset_bytes);
-	return add(check, &change);
+	return spool(check, &change, data, len_bytes);
+}
+
+int change_create(struct check *check, enum change_place place,
+		  const char *name, const void *data, size_t len_bytes)
+{
+	struct change change = make(CHANGE_KIND_CREATE, place, name);
+
+	report_change(check, "%s%s: create with %zu bytes", folder(place), name,
+		      len_bytes);
+	return spool(check, &change, data, len_bytes);
 }
 
 int change_remove(struct check *check, enum change_place place,

@@ -18,6 +18,7 @@ enum change_place { CHANGE_PLACE_STORE, CHANGE_PLACE_SEGMENTS };
 
 enum change_kind {
 	CHANGE_KIND_WRITE,  /* bytes within a file that is there */
+	CHANGE_KIND_CREATE, /* the same, of a new file */
 	CHANGE_KIND_REMOVE, /* the name */
 	CHANGE_KIND_COPY,   /* a file of its own instead of one of several
 			     * names */
@@ -47,6 +48,9 @@ void changes_fini(struct changes *changes);
 NODISCARD int change_write(struct check *check, enum change_place place,
 			   const char *name, uint64_t offset_bytes,
 			   const void *data, size_t len_bytes);
+NODISCARD int change_create(struct check *check, enum change_place place,
+			    const char *name, const void *data,
+			    size_t len_bytes);
 NODISCARD int change_remove(struct check *check, enum change_place place,
 			    const char *name);
 NODISCARD int change_copy(struct check *check, enum change_place place,

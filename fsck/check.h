@@ -48,7 +48,11 @@ struct check {
 	struct log_position position;
 	bool clean;
 
-	struct past past; /* from pass 3 on */
+	struct past past;      /* from pass 3 on */
+	struct stored *stored; /* by stored_begin() */
+	/* Where the log stood before it was applied: what is installed says
+	 * that all before the new position is durable. 0: nothing moved. */
+	uint32_t sync_from_segment;
 };
 
 /* A pass returns 0, -EINTR when it was stopped, or another negative errno
@@ -78,3 +82,4 @@ NODISCARD int check_progress(struct check *check, uint64_t done,
 int pass1_store(struct check *check);
 int pass2_index(struct check *check);
 int pass3_history(struct check *check);
+int pass_log(struct check *check);

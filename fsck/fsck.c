@@ -10,10 +10,12 @@
 #include "check.h"
 #include "install.h"
 #include "place.h"
+#include "stored.h"
 
 const struct pass check_passes[] = {
 	{ 1, "directory and files", 0, true, pass1_store },
 	{ 2, "index", 0, true, pass2_index },
+	{ 2, "log", 0, true, pass_log },
 	{ 3, "lines, branches and snapshots", FSCK_PART_INDEX, true,
 	  pass3_history },
 	{ 0, NULL, 0, false, NULL },
@@ -119,6 +121,7 @@ static int run(struct check *check, bool *out_began)
 	*out_began = rc == 0;
 	if (rc == 0)
 		rc = run_passes(check);
+	stored_end(check);
 	if (rc == 0 && check->options->mode != FSCK_MODE_NO &&
 	    (check->install || check->changes.count > 0))
 		rc = install_run(check);

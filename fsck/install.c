@@ -21,6 +21,7 @@
 #include "index_impl.h"
 #include "io.h"
 #include "place.h"
+#include "segment_read.h"
 
 enum { COPY_BYTES = 1 << 20 };
 
@@ -87,8 +88,10 @@ static int separate(int folder, const char *name)
 static int write_range(struct check *check, const struct change *change)
 {
 	AUTO_FREE uint8_t *data = malloc(COPY_BYTES);
-	AUTO_CLOSE int fd = io_open_own(folder_fd(check, change->place),
-					change->name, O_WRONLY);
+	bool new = change->kind == CHANGE_KIND_CREATE;
+	AUTO_CLOSE int fd =
+		io_open_own(folder_fd(check, change->place), change->name,
+			    O_WRONLY | (new ? O_CREAT | O_TRUNC : 0));
 	uint64_t done = 0;
 	int rc = fd < 0 ? fd : data ? 0 : -ENOMEM;
 
@@ -121,6 +124,7 @@ static int make_change(struct check *check, const struct change *change)
 
 	switch (change->kind) {
 	case CHANGE_KIND_WRITE:
+	case CHANGE_KIND_CREATE:
 		return write_range(check, change);
 	case CHANGE_KIND_REMOVE:
 		return remove_name(folder, change->name);
@@ -195,10 +199,40 @@ static int put_index(struct check *check, int fd)
 	return rc == 0 ? sync_folder(dir) : rc; /* I1 */
 }
 
+/* The copy has what was in the log: that must be as durable as the copy says
+ * it is. index.bak is the same copy. */
+static int sync_log(struct check *check)
+{
+	AUTO_FREE uint32_t *ids = NULL;
+	size_t count = 0, i;
+	char name[16];
+	int rc = segment_list(check->segments_fd, &ids, &count);
+
+	for (i = 0; i < count && rc == 0; i++) {
+		AUTO_CLOSE int fd = -1;
+
+		if (ids[i] < check->sync_from_segment)
+			continue;
+		log_segment_name(ids[i], name);
+		fd = io_open_own(check->segments_fd, name, O_RDONLY);
+		if (fd >= 0 && fdatasync(fd) < 0)
+			rc = -errno;
+	}
+	if (rc < 0)
+		return check_failed(check, rc, "the log can't be flushed");
+	return work_run(check,
+			"UPDATE meta SET value = ? WHERE key = "
+			"'backup_lsn'",
+			"i", (int64_t)check->position.next_lsn - 1);
+}
+
 static int install_index(struct check *check)
 {
 	AUTO_CLOSE int fd = -1;
-	int rc = work_finish(check);
+	int rc = check->position.next_lsn ? sync_log(check) : 0;
+
+	if (rc == 0)
+		rc = work_finish(check);
 
 	if (rc < 0)
 		return rc;

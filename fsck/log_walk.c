@@ -25,13 +25,29 @@ static void know_durable(struct log_walk *walk, uint64_t lsn)
 		walk->durable_lsn = lsn;
 }
 
+/* A crash may leave a segment that has no header yet: nothing in it counts. */
+static int check_header(struct log_walk *walk)
+{
+	uint32_t segment = walk->at.segment;
+	int rc;
+
+	if (walk->any_header || walk->good_header == segment)
+		return 0;
+	rc = segment_read_header(walk->reader, segment);
+	if (rc == 0)
+		walk->good_header = segment;
+	return rc;
+}
+
 /* entered: by a jump, so that its first record is the next one. */
 static int load(struct log_walk *walk, bool entered)
 {
 	const struct location at = { walk->at.segment, walk->at.block };
 	struct record_block_header header;
-	int rc = segment_read(walk->reader, at, walk->block, 1);
+	int rc = check_header(walk);
 
+	if (rc == 0)
+		rc = segment_read(walk->reader, at, walk->block, 1);
 	if (rc == -ENOENT)
 		return -EUCLEAN;
 	if (rc < 0)
@@ -230,31 +246,52 @@ static int find_proof(struct segment_reader *reader,
 	return rc;
 }
 
+static int find_end(struct log_walk *walk, struct log_walk_end *out_end)
+{
+	const struct log_position from = walk->at;
+	bool proof = false, began = false;
+	struct record record;
+	int rc, why;
+
+	while ((why = log_walk_next(walk, &record)) == 0)
+		began = true;
+	/* The index was committed after the block that it names. */
+	if (why == -EUCLEAN && !began && load(walk, false) == -EUCLEAN)
+		why = -EIO;
+	if (why != -ENOENT && why != -EUCLEAN && why != -EIO)
+		return why;
+	rc = find_proof(walk->reader, &walk->at, from.epoch, &proof);
+	if (rc < 0)
+		return rc;
+	out_end->at = walk->at;
+	out_end->durable_lsn = walk->durable_lsn;
+	out_end->any_header = walk->any_header;
+	if (proof || walk->at.next_lsn <= walk->durable_lsn || why == -EIO)
+		out_end->how = LOG_END_DAMAGED;
+	else
+		out_end->how = why == -ENOENT ? LOG_END_WHOLE : LOG_END_TORN;
+	return 0;
+}
+
 int log_walk_find_end(struct segment_reader *reader,
 		      const struct log_position *from,
-		      struct log_position *out_end, uint64_t *out_durable_lsn,
-		      enum log_end *out_how)
+		      struct log_walk_end *out_end)
 {
 	AUTO_FREE struct log_walk *walk = malloc(sizeof(*walk));
-	struct record record;
-	bool proof = false;
-	int rc, why;
+	struct log_walk_end other;
+	int rc;
 
 	if (!walk)
 		return -ENOMEM;
 	log_walk_init(walk, reader, from);
-	while ((why = log_walk_next(walk, &record)) == 0)
-		;
-	if (why != -ENOENT && why != -EUCLEAN && why != -EIO)
-		return why;
-	rc = find_proof(reader, &walk->at, from->epoch, &proof);
-	if (rc < 0)
+	rc = find_end(walk, out_end);
+	if (rc < 0 || out_end->how != LOG_END_DAMAGED)
 		return rc;
-	*out_end = walk->at;
-	*out_durable_lsn = walk->durable_lsn;
-	if (proof || walk->at.next_lsn <= walk->durable_lsn || why == -EIO)
-		*out_how = LOG_END_DAMAGED;
-	else
-		*out_how = why == -ENOENT ? LOG_END_WHOLE : LOG_END_TORN;
-	return 0;
+	/* Is it a header alone that is damaged? */
+	log_walk_init(walk, reader, from);
+	walk->any_header = true;
+	rc = find_end(walk, &other);
+	if (rc == 0 && other.at.next_lsn > out_end->at.next_lsn)
+		*out_end = other;
+	return rc;
 }

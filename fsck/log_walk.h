@@ -18,7 +18,9 @@ struct log_walk {
 	struct log_position at;	       /* of the next record; tail: not kept */
 	uint64_t durable_lsn; /* newest that something read says is durable */
 	bool loaded;
-	bool followed_jump; /* before the record that was returned last */
+	bool followed_jump;   /* before the record that was returned last */
+	bool any_header;      /* of a segment, damaged or not */
+	uint32_t good_header; /* segment whose header was looked at */
 	uint8_t block[FORMAT_BLOCK_BYTES];
 };
 
@@ -39,12 +41,20 @@ enum log_end {
 	LOG_END_DAMAGED /* records that were durable are missing */
 };
 
-/* Walks from a position to the end. Devices that fail are damage. */
+/* Where the walk from a position ends. */
+struct log_walk_end {
+	struct log_position at;
+	uint64_t durable_lsn; /* the newest that was known durable */
+	enum log_end how;
+	/* Segments without a header are a part of it: what they hold was
+	 * durable. */
+	bool any_header;
+};
+
+/* Devices that fail are damage. */
 NODISCARD int log_walk_find_end(struct segment_reader *reader,
 				const struct log_position *from,
-				struct log_position *out_end,
-				uint64_t *out_durable_lsn,
-				enum log_end *out_how);
+				struct log_walk_end *out_end);
 
 /* Everything in one block that is a record in its place, whatever is damaged
  * between. place->epoch is that of the block's header. */

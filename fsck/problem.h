@@ -33,6 +33,12 @@ enum problem_number {
 	PROBLEM_INDEX_MODE = 208,
 	PROBLEM_BACKUP_DAMAGED = 209,
 	PROBLEM_BACKUP_MISSING = 210,
+	/* 2: the log behind it */
+	PROBLEM_LOG_REPLAY = 220,
+	PROBLEM_LOG_TORN = 221,
+	PROBLEM_LOG_DAMAGED = 222,
+	PROBLEM_LOG_RECORD = 223,
+	PROBLEM_LOG_GENERATION = 224,
 	/* 3: lines, branches, snapshots, holds, operations, counters */
 	PROBLEM_LINE = 301,
 	PROBLEM_LINE_LOST = 302,

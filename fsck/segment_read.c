@@ -42,11 +42,16 @@ int segment_reader_open(struct segment_reader *reader, uint32_t segment)
 	if (segment == 0)
 		return -ENOENT;
 	log_segment_name(segment, name);
-	reader->fd = io_open_own(reader->directory_fd, name, O_RDONLY);
+	reader->fd = openat(reader->directory_fd, name,
+			    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (reader->fd < 0)
-		return reader->fd;
+		return errno == ELOOP || errno == ENXIO ? -ENOENT : -errno;
 	if (fstat(reader->fd, &st) < 0)
 		return -errno;
+	if (!S_ISREG(st.st_mode)) {
+		segment_reader_fini(reader);
+		return -ENOENT;
+	}
 	reader->len_bytes = (uint64_t)st.st_size;
 	reader->segment = segment;
 	return 0;

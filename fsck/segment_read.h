@@ -23,8 +23,8 @@ void segment_reader_init(struct segment_reader *reader, int directory_fd,
 			 const uint8_t uuid[FORMAT_UUID_BYTES], uint64_t seed);
 void segment_reader_fini(struct segment_reader *reader);
 
-/* Opens the file unless it is open. -ENOENT, -ELOOP and the like: it is no
- * file of ours. */
+/* Opens the file unless it is open; one with several names, too. -ENOENT: it
+ * is not there, or no regular file. */
 NODISCARD int segment_reader_open(struct segment_reader *reader,
 				  uint32_t segment);
 /* What is behind the end of the file reads as zeros. -ENOENT: there is no

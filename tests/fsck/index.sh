@@ -99,8 +99,11 @@ finds P2-BACKUP
 fresh
 dd if=/dev/urandom of="$T/index.bak" conv=notrunc status=none bs=1 \
 	seek=16384 count=8192
+cp -a "$T" "$WORK/again.cowd"
 finds P2-BACKUP
-cmp "$T/index.bak" "$T/index.db" || fail "the copy is another"
+fsck 1 -p "$WORK/again.cowd"
+cmp "$WORK/again.cowd/index.bak" "$WORK/again.cowd/index.db" ||
+	fail "the copy is another"
 fresh
 rm "$T/index.bak"
 finds P2-NOBACKUP

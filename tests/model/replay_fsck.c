@@ -22,7 +22,7 @@
 		}                                                      \
 	} while (0)
 
-static void tell(void *context, enum apply_trouble trouble,
+static bool tell(void *context, enum apply_trouble trouble,
 		 const struct record *record, uint32_t line, uint32_t gen,
 		 uint64_t inode, uint64_t first_block)
 {
@@ -33,6 +33,7 @@ static void tell(void *context, enum apply_trouble trouble,
 		(unsigned long long)record->lsn, record->type, trouble, line,
 		gen, (unsigned long long)inode,
 		(unsigned long long)first_block);
+	return true;
 }
 
 static void apply_to(struct queries *queries, struct segment_reader *reader)
