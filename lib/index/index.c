@@ -92,6 +92,7 @@ static int commit_locked(struct index *index) REQUIRES(index->lock)
 		index->failed = rc; /* I2 */
 		return rc;
 	}
+	index->commit_count++;
 	moved = sql_errno(index->connection,
 			  sqlite3_wal_checkpoint_v2(index->connection, NULL,
 						    SQLITE_CHECKPOINT_TRUNCATE,

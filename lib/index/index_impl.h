@@ -64,6 +64,7 @@ struct index {
 	sqlite3 *connection;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	int failed; /* what ended the transaction: nothing is written after */
+	uint64_t commit_count; /* how often index.db may have changed */
 };
 
 /* Every object of schema.sql, by name (as sqlite_schema is read). */
