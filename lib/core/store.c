@@ -523,6 +523,11 @@ int store_open_with(const char *path, const char *base_path,
 		store_free(store);
 		return failure_errno(failure, rc, path, "can't open the store");
 	}
+	rc = scrub_init(store);
+	if (rc < 0) {
+		store_free(store);
+		return failure_errno(failure, rc, path, "can't open the store");
+	}
 	history_drop_left_work(store);
 	worker_start(store);
 	*out_store = store;
@@ -549,8 +554,10 @@ static int close_clean(struct store *store)
 
 int store_close(struct store *store)
 {
-	int rc = atomic_load(&store->failed);
+	int rc;
 
+	scrub_fini(store, true);
+	rc = atomic_load(&store->failed);
 	worker_stop(store);
 	if (rc == 0)
 		rc = close_clean(store);
@@ -560,6 +567,7 @@ int store_close(struct store *store)
 
 void store_abandon(struct store *store)
 {
+	scrub_fini(store, false);
 	worker_stop(store);
 	store_free(store);
 }

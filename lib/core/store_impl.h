@@ -58,6 +58,8 @@ struct file {
 	UT_hash_handle hh; /* of view->files */
 };
 
+struct scrub;
+
 struct view {
 	struct store *store;
 	unsigned references;	     /* order_lock */
@@ -150,6 +152,8 @@ struct store {
 	pthread_t worker;
 	bool worker_runs, worker_stop, worker_kick;
 	uint64_t worker_rounds;
+
+	struct scrub *scrub; /* scrub.c */
 
 	atomic_int failed;	 /* negative errno: read-only since then */
 	char failed_reason[512]; /* worker_lock */
@@ -356,6 +360,12 @@ bool layer_health_reason(struct store *store, char *reason, size_t reason_bytes)
 /* recover.c */
 NODISCARD int store_recover(struct store *store, bool was_clean,
 			    struct failure *failure);
+
+/* scrub.c: scrub.state is read by init; fini stops it. save: the file is to
+ * tell how far it came. damage: how much is known to be damaged. */
+NODISCARD int scrub_init(struct store *store);
+void scrub_fini(struct store *store, bool save);
+uint64_t scrub_damage(struct store *store);
 
 /* move.c: the effect of a move record on all versions of its window. */
 NODISCARD int move_apply_locked(struct store *store,

@@ -1,6 +1,7 @@
 /* What a store says of itself, and its settings. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -23,6 +24,8 @@ static void uuid_text(const uint8_t *uuid, char *text)
 
 static void fill_health(struct store *store, struct store_status *status)
 {
+	uint64_t damage = scrub_damage(store);
+
 	mutex_lock(&store->worker_lock);
 	status->base_changed = store->base_state.changed;
 	status->base_being_written = store->base_state.being_written;
@@ -54,6 +57,14 @@ static void fill_health(struct store *store, struct store_status *status)
 		snprintf(status->reason, sizeof(status->reason),
 			 "blocks that cowd-fsck gave up were read: the log of "
 			 "the daemon names them");
+	}
+	if (damage) {
+		status->health = STORE_HEALTH_DAMAGED;
+		snprintf(status->reason, sizeof(status->reason),
+			 "a scrub found %" PRIu64 " damaged place%s: cowd "
+			 "scrub status names %s",
+			 damage, damage == 1 ? "" : "s",
+			 damage == 1 ? "it" : "them");
 	}
 	if (atomic_load(&store->count.checksum_errors)) {
 		status->health = STORE_HEALTH_DAMAGED;
