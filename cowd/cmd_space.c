@@ -171,6 +171,35 @@ static void print_label(const char *text)
 	}
 }
 
+/* A value of now, or a time in seconds. */
+static void print_gauge(const char *path, const char *name, double value)
+{
+	printf("# TYPE cowd_%s gauge\ncowd_%s{store=\"", name, name);
+	print_label(path);
+	printf("\"} %.17g\n", value);
+}
+
+static void print_scrub_gauges(const json_t *result)
+{
+	const json_t *scrub = json_object_get(result, "scrub");
+	const char *path =
+		json_text_at(json_object_get(result, "store"), "path");
+	const char *state = json_text_at(scrub, "state");
+
+	print_gauge(path, "scrub_errors",
+		    (double)json_number_at(scrub, "finding_count"));
+	print_gauge(path, "scrub_running", strcmp(state, "running") == 0);
+	print_gauge(path, "scrub_checked_bytes",
+		    (double)json_number_at(scrub, "checked_bytes"));
+	print_gauge(path, "scrub_total_bytes",
+		    (double)json_number_at(scrub, "total_bytes"));
+	/* 0: the last one did not come to its end. */
+	print_gauge(path, "scrub_last_timestamp_seconds",
+		    strcmp(state, "finished") == 0 ?
+			    (double)json_time_at(scrub, "ended") / 1e9 :
+			    0);
+}
+
 static void print_prometheus(const json_t *result)
 {
 	const json_t *counters = json_object_get(result, "counters");
@@ -199,6 +228,7 @@ static void print_prometheus(const json_t *result)
 			printf("\"} %" JSON_INTEGER_FORMAT "\n",
 			       json_integer_value(value));
 	}
+	print_scrub_gauges(result);
 }
 
 static double rate(const json_t *now, const json_t *before, const char *key,

@@ -87,6 +87,11 @@ static void print_status(struct cli *cli, const struct target *target,
 	if (!json_is_null(daemon))
 		printf("  %-12s pid %" PRIu64 "\n", "daemon",
 		       json_number_at(daemon, "pid"));
+	if (strcmp(json_text_at(json_object_get(status, "scrub"), "state"),
+		   "none") != 0) {
+		printf("  %-12s ", "scrub");
+		scrub_print_line(cli, json_object_get(status, "scrub"));
+	}
 	if (json_number_at(status, "deleting_snapshots"))
 		printf("  %-12s %" PRIu64 " snapshots\n", "deleting",
 		       json_number_at(status, "deleting_snapshots"));

@@ -107,6 +107,15 @@ static const struct command commands[] = {
 	  options_gc, cmd_gc },
 	{ "compact", STORE, "rewrite segments that are mostly dead", 0, 1,
 	  options_compact, cmd_compact },
+	{ "scrub start", STORE, "read all stored data and verify it", 0, 1,
+	  options_scrub, cmd_scrub_start },
+	{ "scrub status", STORE, "how far it is, and what is damaged", 0, 1,
+	  NULL, cmd_scrub_status },
+	{ "scrub pause", STORE, "stop it until it is resumed", 0, 1, NULL,
+	  cmd_scrub_pause },
+	{ "scrub resume", STORE, "go on where it was paused or interrupted", 0,
+	  1, options_scrub, cmd_scrub_resume },
+	{ "scrub cancel", STORE, "end it", 0, 1, NULL, cmd_scrub_cancel },
 	{ "stats", STORE " [INTERVAL [COUNT]]",
 	  "counters since the store was opened", 0, 3, options_stats,
 	  cmd_stats },
@@ -199,7 +208,8 @@ const char *command_nearest(const char *word, const char *(*name)(size_t))
 	return nearest;
 }
 
-static const char *const groups[] = { "snapshot", "branch", "layer", "config" };
+static const char *const groups[] = { "snapshot", "branch", "layer", "config",
+				      "scrub" };
 
 #define GROUP_COUNT (sizeof(groups) / sizeof(groups[0]))
 

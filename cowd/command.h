@@ -194,6 +194,13 @@ int cmd_caps(struct cli *cli);
 int cmd_gc(struct cli *cli);
 int cmd_compact(struct cli *cli);
 int cmd_stats(struct cli *cli);
+int cmd_scrub_start(struct cli *cli);
+int cmd_scrub_status(struct cli *cli);
+int cmd_scrub_pause(struct cli *cli);
+int cmd_scrub_resume(struct cli *cli);
+int cmd_scrub_cancel(struct cli *cli);
+/* What it says of the scrub, in a line. */
+void scrub_print_line(const struct cli *cli, const json_t *scrub);
 int cmd_config_get(struct cli *cli);
 int cmd_config_set(struct cli *cli);
 int cmd_config_show(struct cli *cli);

@@ -163,6 +163,13 @@ const struct option_spec options_compact[] = {
 	END
 };
 
+const struct option_spec options_scrub[] = {
+	{ OPTION_RATE, 0, "rate", "SIZE",
+	  "read no more than this in a second" },
+	{ OPTION_WAIT, 'w', "wait", NULL, "until it has ended" },
+	END
+};
+
 const struct option_spec options_stats[] = {
 	{ OPTION_FORMAT, 0, "format", "FORMAT", "table or prometheus" }, END
 };

@@ -22,5 +22,6 @@ extern const struct option_spec options_commit[];
 extern const struct option_spec options_export[];
 extern const struct option_spec options_gc[];
 extern const struct option_spec options_compact[];
+extern const struct option_spec options_scrub[];
 extern const struct option_spec options_stats[];
 extern const struct option_spec options_help[];

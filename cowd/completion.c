@@ -58,9 +58,10 @@ static void print_second_words(FILE *out, const char *group)
 			fprintf(out, " %s", command->name + len_bytes + 1);
 }
 
-static const char *const groups[] = { "snapshot", "branch", "layer", "config" };
+static const char *const groups[] = { "snapshot", "branch", "layer", "config",
+				      "scrub" };
 
-enum { GROUP_COUNT = 4 };
+enum { GROUP_COUNT = 5 };
 
 /* What follows an option that takes one of a few words. */
 static const struct {

@@ -21,6 +21,7 @@
 #include "mounts.h"
 #include "notify.h"
 #include "policy.h"
+#include "scrub.h"
 #include "volatile_store.h"
 
 struct daemon {
@@ -91,6 +92,7 @@ static int start(struct daemon *daemon, const struct daemon_params *params,
 	rc = first_mount(daemon, params, failure);
 	if (rc < 0)
 		return rc;
+	scrub_continue(daemon->store);
 	store_status(daemon->store, &status);
 	return control_start(status.path, daemon->store, daemon->mounts,
 			     &daemon->control, failure);

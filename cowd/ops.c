@@ -18,7 +18,7 @@ static const struct method *find_method(const char *name)
 		methods_export,	  methods_source, methods_which,
 		methods_restore,  methods_commit, methods_inode,
 		methods_unionfs,  methods_tree,	  methods_mount,
-		methods_layer,
+		methods_layer,	  methods_scrub,
 	};
 	const struct method *method;
 	size_t i;

@@ -37,7 +37,7 @@ extern const struct method methods_snapshot[], methods_branch[],
 	methods_rollback[], methods_space[], methods_store[], methods_diff[],
 	methods_export[], methods_tree[], methods_mount[], methods_layer[],
 	methods_which[], methods_restore[], methods_commit[], methods_inode[],
-	methods_unionfs[], methods_source[];
+	methods_unionfs[], methods_source[], methods_scrub[];
 
 /* NULL when missing or null. */
 const char *call_text(const struct call *call, const char *name);
@@ -94,6 +94,9 @@ NODISCARD int layers_json(struct call *call, const char *branch,
 /* Refuses, as usage, what only an image has; hint: what to do instead. */
 NODISCARD int call_need_image(struct call *call, const char *what,
 			      const char *hint);
+
+/* ops_scrub.c: state and counts, without the findings. */
+json_t *scrub_json(struct store *store);
 
 /* ops_dry.c: "dry_run" of the result; and whether it would be refused. */
 NODISCARD int call_put_dry_run(struct call *call);

@@ -130,6 +130,8 @@ static int status(struct call *call)
 	if (rc == 0)
 		rc = call_put(call, "cache_bytes", json_size(now->cache_bytes));
 	if (rc == 0)
+		rc = call_put(call, "scrub", scrub_json(call->store));
+	if (rc == 0)
 		rc = call_put(call, "deleting_snapshots",
 			      json_size(now->deleting_snapshots));
 	json_decref(mounts);
@@ -173,6 +175,8 @@ static int stats(struct call *call)
 	rc = call_put(call, "time", json_time(human_now_ns()));
 	if (rc == 0)
 		rc = call_put(call, "daemon", daemon_json(call));
+	if (rc == 0)
+		rc = call_put(call, "scrub", scrub_json(call->store));
 	return rc < 0 ? json_decref(counters),
 	       rc : call_put(call, "counters", counters);
 }

@@ -50,6 +50,11 @@ dry branch-delete branch delete s.cowd:c2
 put y 5000 "$(image m)"
 dry rollback rollback s.cowd@aa
 dry undo undo s.cowd
+dry scrub-start scrub start s.cowd --rate 1
+dry scrub-pause scrub pause s.cowd
+dry scrub-resume scrub resume s.cowd --rate 4k
+dry scrub-cancel scrub cancel s.cowd
+valid scrub-status scrub status s.cowd
 for command in log status df tree stats; do
 	valid $command $command s.cowd
 done
