@@ -41,6 +41,7 @@ struct check {
 	/* The index on disk can't be used: the copy is made of index.bak, or
 	 * anew. */
 	bool replaced;
+	uint64_t undo_count; /* entries in the undo file */
 
 	/* Of meta, from pass 2 on. */
 	uint8_t uuid[FORMAT_UUID_BYTES];

@@ -81,7 +81,7 @@ struct fsck_result {
 /* Returns result->exit_code. */
 int fsck_run(const struct fsck_options *options, struct fsck_result *result);
 
-/* Puts back what a repair changed, from its undo file. */
+/* Puts back what a repair changed, from its undo file; 0 when all is back. */
 int fsck_undo(const struct fsck_options *options, FILE *undo_file,
 	      struct fsck_result *result);
 

@@ -226,3 +226,13 @@ int identity_check(struct check *check)
 		 u[10], u[11], u[12], u[13], u[14], u[15]);
 	return read_position(check);
 }
+
+bool identity_fits(struct check *check, const uint8_t uuid[FORMAT_UUID_BYTES])
+{
+	struct identity any = { 0 }, found = { 0 };
+
+	if (ask_segments(check, &any, &found) < 0)
+		return false;
+	return !found.known ||
+	       memcmp(found.uuid, uuid, sizeof(found.uuid)) == 0;
+}

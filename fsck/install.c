@@ -18,53 +18,18 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "file_sum.h"
 #include "index_impl.h"
 #include "io.h"
 #include "place.h"
 #include "segment_read.h"
+#include "undo.h"
 
 enum { COPY_BYTES = 1 << 20 };
-
-static int folder_fd(const struct check *check, enum change_place place)
-{
-	return place == CHANGE_PLACE_SEGMENTS ? check->segments_fd :
-						check->dir_fd;
-}
 
 static int sync_folder(int fd)
 {
 	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* A new file with a copy of what is in fd; durable. */
-static int copy_into(int from_fd, int folder, const char *name, mode_t mode)
-{
-	AUTO_FREE uint8_t *buffer = malloc(COPY_BYTES);
-	AUTO_CLOSE int out = -1;
-	uint64_t offset_bytes = 0;
-	ssize_t n;
-	int rc = 0;
-
-	if (!buffer)
-		return -ENOMEM;
-	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
-		return -errno;
-	out = openat(folder, name,
-		     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     mode);
-	if (out < 0)
-		return -errno;
-	while (rc == 0 && (n = io_read_full(from_fd, buffer, COPY_BYTES,
-					    offset_bytes)) != 0) {
-		rc = n < 0 ? (int)n :
-			     io_write_all(out, buffer, (size_t)n, offset_bytes);
-		offset_bytes += n < 0 ? 0 : (uint64_t)n;
-	}
-	if (rc == 0 && fsync(out) < 0)
-		rc = -errno;
-	if (rc < 0)
-		(void)unlinkat(folder, name, 0);
-	return rc;
 }
 
 /* A file that has other names gets its own bytes. */
@@ -79,21 +44,37 @@ static int separate(int folder, const char *name)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	rc = copy_into(fd, folder, copy, st.st_mode & 0777);
+	rc = file_copy(fd, folder, copy, st.st_mode & 0777);
 	if (rc == 0 && renameat(folder, copy, folder, name) < 0)
 		rc = -errno;
 	return rc;
+}
+
+static int remove_name(int folder, const char *name)
+{
+	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	return unlinkat(folder, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 static int write_range(struct check *check, const struct change *change)
 {
 	AUTO_FREE uint8_t *data = malloc(COPY_BYTES);
 	bool new = change->kind == CHANGE_KIND_CREATE;
-	AUTO_CLOSE int fd =
-		io_open_own(folder_fd(check, change->place), change->name,
-			    O_WRONLY | (new ? O_CREAT | O_TRUNC : 0));
+	int folder = place_folder(check, change->place);
+	AUTO_CLOSE int fd = -1;
 	uint64_t done = 0;
-	int rc = fd < 0 ? fd : data ? 0 : -ENOMEM;
+	int rc = data ? 0 : -ENOMEM;
+
+	if (rc == 0 && new)
+		rc = remove_name(folder, change->name);
+	if (rc == 0) {
+		fd = io_open_own(folder, change->name,
+				 O_WRONLY | (new ? O_CREAT | O_EXCL : 0));
+		rc = fd < 0 ? fd : 0;
+	}
 
 	while (rc == 0 && done < change->len_bytes) {
 		uint64_t left = change->len_bytes - done;
@@ -109,18 +90,9 @@ static int write_range(struct check *check, const struct change *change)
 	return rc == 0 && fdatasync(fd) < 0 ? -errno : rc;
 }
 
-static int remove_name(int folder, const char *name)
-{
-	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -errno;
-	return unlinkat(folder, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
 static int make_change(struct check *check, const struct change *change)
 {
-	int folder = folder_fd(check, change->place);
+	int folder = place_folder(check, change->place);
 
 	switch (change->kind) {
 	case CHANGE_KIND_WRITE:
@@ -182,14 +154,14 @@ static int put_index(struct check *check, int fd)
 {
 	static const char *const fresh = "index.db.new";
 	int dir = check->dir_fd;
-	int rc = copy_into(fd, dir, fresh, 0600);
+	int rc = file_copy(fd, dir, fresh, 0600);
 
 	if (rc == 0 && renameat(dir, fresh, dir, "index.bak") < 0)
 		rc = -errno;
 	if (rc == 0)
 		rc = sync_folder(dir);
 	if (rc == 0)
-		rc = copy_into(fd, dir, fresh, 0600);
+		rc = file_copy(fd, dir, fresh, 0600);
 	if (rc == 0)
 		rc = end_wal(check);
 	if (rc == 0)
@@ -226,26 +198,28 @@ static int sync_log(struct check *check)
 			"i", (int64_t)check->position.next_lsn - 1);
 }
 
-static int install_index(struct check *check)
+int install_run(struct check *check)
 {
 	AUTO_CLOSE int fd = -1;
-	int rc = check->position.next_lsn ? sync_log(check) : 0;
+	int rc = 0;
 
+	if (check->install) {
+		rc = check->position.next_lsn ? sync_log(check) : 0;
+		if (rc == 0)
+			rc = work_finish(check);
+		if (rc < 0)
+			return rc;
+		fd = place_open_file(check->temporary_fd, "index.db", O_RDONLY);
+		if (fd < 0)
+			return check_failed(check, fd, "the copy of the index");
+	}
+	rc = undo_save(check, fd);
 	if (rc == 0)
-		rc = work_finish(check);
-
-	if (rc < 0)
+		rc = make_changes(check);
+	if (rc < 0 || fd < 0)
 		return rc;
-	fd = place_open_file(check->temporary_fd, "index.db", O_RDONLY);
-	rc = fd < 0 ? fd : put_index(check, fd);
+	rc = put_index(check, fd);
 	if (rc < 0)
 		check_failed(check, rc, "the index can't be put in place");
 	return rc;
-}
-
-int install_run(struct check *check)
-{
-	int rc = make_changes(check);
-
-	return rc == 0 && check->install ? install_index(check) : rc;
 }

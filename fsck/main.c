@@ -1,5 +1,6 @@
 /* The command cowd-fsck: its options, its questions, its signals. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <libgen.h>
@@ -46,6 +47,8 @@ static const char usage[] =
 	"  -y, --yes                repair all that can be repaired\n"
 	"  -f, --force              look at everything, called as fsck.cowd, too\n"
 	"      --check PARTS        index, chunks, base or all, with commas\n"
+	"      --undo-file FILE     save there what is changed, as it was\n"
+	"      --undo FILE          put back what is in it, and end\n"
 	"      --json               one JSON document\n"
 	"  -v, --verbose            every problem, and every change\n"
 	"  -q, --quiet              only what is wrong\n"
@@ -53,7 +56,13 @@ static const char usage[] =
 	"      --list-problems      the problems that are known\n"
 	"  -h, --help   -V, --version\n";
 
-enum long_option { OPTION_CHECK = 256, OPTION_JSON, OPTION_LIST };
+enum long_option {
+	OPTION_CHECK = 256,
+	OPTION_JSON,
+	OPTION_LIST,
+	OPTION_UNDO_FILE,
+	OPTION_UNDO
+};
 
 static const struct option options_known[] = {
 	{ "dry-run", no_argument, NULL, 'n' },
@@ -65,6 +74,8 @@ static const struct option options_known[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ "check", required_argument, NULL, OPTION_CHECK },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "undo-file", required_argument, NULL, OPTION_UNDO_FILE },
+	{ "undo", required_argument, NULL, OPTION_UNDO },
 	{ "list-problems", no_argument, NULL, OPTION_LIST },
 	{ NULL, 0, NULL, 0 },
 };
@@ -74,6 +85,8 @@ struct arguments {
 	bool mode_given, force, quiet;
 	long progress_fd; /* -1: not given */
 	bool done;	  /* --help and the like */
+	const char *undo_file, *undo;
+	FILE *undo_from;
 };
 
 static int wrong(const char *what, const char *value)
@@ -158,6 +171,12 @@ static int take_option(struct arguments *arguments, int option)
 		return set_parts(arguments, optarg);
 	case OPTION_JSON:
 		arguments->fsck.json = true;
+		return 0;
+	case OPTION_UNDO_FILE:
+		arguments->undo_file = optarg;
+		return 0;
+	case OPTION_UNDO:
+		arguments->undo = optarg;
 		return 0;
 	case OPTION_LIST:
 		fsck_print_problems(stdout);
@@ -262,11 +281,65 @@ static void tell_failure(const struct arguments *arguments,
 		fprintf(stderr, "  hint: %s\n", result->hint);
 }
 
+static int open_failed(const char *path)
+{
+	fprintf(stderr, "cowd-fsck: %s: %s\n", path, strerror(errno));
+	return FSCK_EXIT_FAILED;
+}
+
+/* A new file, outside of the store, and by whoever called us. */
+static int open_undo_file(struct arguments *arguments)
+{
+	char *copy = strdup(arguments->undo_file);
+	struct stat store, folder;
+	int fd;
+
+	if (!copy || stat(dirname(copy), &folder) < 0) {
+		free(copy);
+		return open_failed(arguments->undo_file);
+	}
+	free(copy);
+	if (stat(arguments->fsck.path, &store) == 0 &&
+	    store.st_dev == folder.st_dev && store.st_ino == folder.st_ino)
+		return wrong("the undo file can't be in the store",
+			     arguments->undo_file);
+	fd = open(arguments->undo_file,
+		  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return open_failed(arguments->undo_file);
+	arguments->fsck.undo_file = fdopen(fd, "w+");
+	return 0;
+}
+
+static int open_files(struct arguments *arguments)
+{
+	if (arguments->undo && arguments->undo_file)
+		return wrong("--undo makes no undo file", NULL);
+	if (arguments->undo) {
+		arguments->undo_from = fopen(arguments->undo, "re");
+		if (!arguments->undo_from)
+			return open_failed(arguments->undo);
+	}
+	return arguments->undo_file ? open_undo_file(arguments) : 0;
+}
+
+/* What nothing was written to is no undo file. */
+static void close_undo_file(const struct arguments *arguments)
+{
+	FILE *file = arguments->fsck.undo_file;
+	struct stat st;
+
+	if (file && fstat(fileno(file), &st) == 0 && st.st_size == 0)
+		(void)unlink(arguments->undo_file);
+	if (file)
+		fclose(file);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { .progress_fd = -1 };
 	struct rlimit no_core = { 0, 0 };
-	struct fsck_result result;
+	struct fsck_result result = { 0 };
 	bool all = false;
 	int rc;
 
@@ -276,11 +349,17 @@ int main(int argc, char **argv)
 		return rc;
 	setrlimit(RLIMIT_CORE, &no_core);
 	set_modes(&arguments, basename(argv[0]), &all);
-	rc = become_owner(arguments.fsck.path);
+	rc = open_files(&arguments);
+	if (rc == 0)
+		rc = become_owner(arguments.fsck.path);
 	if (rc)
 		return rc;
 	set_signals();
-	rc = fsck_run(&arguments.fsck, &result);
+	if (arguments.undo_from)
+		rc = fsck_undo(&arguments.fsck, arguments.undo_from, &result);
+	else
+		rc = fsck_run(&arguments.fsck, &result);
+	close_undo_file(&arguments);
 	tell_failure(&arguments, &result);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		rc |= FSCK_EXIT_FAILED;

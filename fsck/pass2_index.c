@@ -206,11 +206,14 @@ int pass2_index(struct check *check)
 		rc = mend(check, &state);
 	if (rc == 0 && check->work)
 		rc = identity_check(check);
-	if (rc == -EUCLEAN && check->work && !check->replaced)
+	if (rc == -EUCLEAN && check->work && !check->replaced) {
 		rc = use_backup(check, PROBLEM_INDEX_DAMAGED,
 				"what it says of the store can't be");
-	if (rc == 0 && check->work && check->position.next_lsn == 0)
-		rc = identity_check(check);
+		if (rc == 0 && check->work)
+			rc = identity_check(check);
+	}
+	if (rc == -EUCLEAN)
+		check_failed(check, rc, "index.bak is of another store");
 	if (rc == 0 && check->work)
 		rc = check_mode(check);
 	if (rc == 0 && check->work && !check->options->quick)

@@ -31,6 +31,12 @@ int place_open_file(int dir_fd, const char *name, int flags)
 	return S_ISREG(st.st_mode) ? take_fd(&fd) : -EUCLEAN;
 }
 
+int place_folder(const struct check *check, enum change_place place)
+{
+	return place == CHANGE_PLACE_SEGMENTS ? check->segments_fd :
+						check->dir_fd;
+}
+
 uint32_t place_segment_of(const char *name)
 {
 	static const char digits[] = "0123456789abcdef";

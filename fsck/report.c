@@ -27,7 +27,8 @@ int report_begin(struct check *check)
 	if (!out)
 		return 0;
 	if (check->options->json) {
-		fputs("{\"schema\": \"cowd/fsck/1\", \"problems\": [", out);
+		fprintf(out, "{\"schema\": \"%s\", \"problems\": [",
+			"cowd/fsck/1");
 		return 0;
 	}
 	report_escape(check->path, SIZE_MAX, path, sizeof(path));

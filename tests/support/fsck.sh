@@ -45,6 +45,15 @@ unchanged() { # FILE: as it was when state was written there
 	state "$T" | diff "$1" - >&2 || fail "bytes of the store were changed"
 }
 
+# What was repaired can be put back to the byte, and is repaired again.
+undoes() {
+	cp -a "$T" "$WORK/repaired.cowd"
+	fsck 0 --undo "$WORK/undo" "$T"
+	unchanged "$WORK/before"
+	rm -rf "$T"
+	mv "$WORK/repaired.cowd" "$T"
+}
+
 # finds CODE: the damage of $T is seen. What -n, -p or -y, and then a second
 # run do follows from the class that the table has.
 finds() {
@@ -65,10 +74,13 @@ finds() {
 	if [ "$class" = with-loss ]; then
 		fsck 4 -p "$T"
 		says "$code"
+		unchanged "$WORK/before"
 		mode=-y
 	fi
-	fsck 1 $mode "$T"
+	rm -f "$WORK/undo"
+	fsck 1 $mode --undo-file "$WORK/undo" "$T"
 	says "$code"
+	undoes
 	fsck 0 -y "$T"
 	grep -q 'no problems' "$WORK/said" || fail "the second run finds more"
 	cowd status "$T" >"$WORK/status" || fail "the store does not open"
