@@ -33,6 +33,7 @@ static const struct {
 	{ "scrub.state", FILE_ROLE_OURS },
 	{ "lock", FILE_ROLE_OURS },
 	{ "daemon.log", FILE_ROLE_OURS },
+	{ "scrub.state", FILE_ROLE_OURS },
 	{ "index.bak.tmp", FILE_ROLE_LEFT_OVER },
 	{ "index.db.new", FILE_ROLE_LEFT_OVER },
 	{ "store.conf.tmp", FILE_ROLE_LEFT_OVER },

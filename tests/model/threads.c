@@ -1,7 +1,8 @@
 /*
  * Threads on one store: each owns a range of the image and an inode, writes
- * versions of its blocks and items and reads them back, while another takes
- * snapshots, deletes them, checkpoints and compacts. For ThreadSanitizer, and
+ * versions of its blocks and items and reads them back, while one takes
+ * snapshots, deletes them, checkpoints and compacts, and one scrubs and finds
+ * nothing. For ThreadSanitizer, and
  * for the claim that nobody sees anything but what he wrote.
  *
  *   threads [SECONDS]
@@ -20,6 +21,7 @@
 #include "file.h"
 #include "history.h"
 #include "logging.h"
+#include "scrub.h"
 #include "space.h"
 #include "store.h"
 #include "view_items.h"
@@ -272,6 +274,41 @@ static void keep_house(unsigned round)
 			       &failure) == 0);
 }
 
+static void check_scrub(void)
+{
+	struct scrub_finding *findings;
+	size_t count;
+
+	CHECK(scrub_findings(store, &findings, &count) == 0);
+	CHECK(count == 0);
+	free(findings);
+}
+
+static void *scrub(void *context)
+{
+	unsigned *rounds = context;
+	struct scrub_status status;
+
+	while (!atomic_load(&stop)) {
+		CHECK(scrub_start(store, *rounds % 3 ? 0 : 64 << 20, NULL) ==
+		      0);
+		if (*rounds % 4 == 1) {
+			usleep(1000);
+			(void)!scrub_pause(store, NULL); /* it may be over */
+			(void)!scrub_resume(store, 0, NULL);
+		} else if (*rounds % 4 == 3) {
+			(void)!scrub_cancel(store, NULL);
+		}
+		CHECK(scrub_wait(store, NULL, NULL) == 0);
+		scrub_get_status(store, &status);
+		CHECK(status.state == SCRUB_STATE_FINISHED ||
+		      status.state == SCRUB_STATE_CANCELLED);
+		check_scrub();
+		++*rounds;
+	}
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 3;
@@ -283,7 +320,8 @@ int main(int argc, char **argv)
 	struct worker workers[THREADS] = { 0 };
 	struct failure failure = { 0 };
 	time_t end = time(NULL) + seconds;
-	unsigned i, round = 0, nr;
+	unsigned i, round = 0, scrubs = 0, nr;
+	pthread_t scrubber;
 
 	CHECK(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/store", directory);
@@ -301,6 +339,7 @@ int main(int argc, char **argv)
 		CHECK(pthread_create(&workers[i].thread, NULL, work,
 				     &workers[i]) == 0);
 	}
+	CHECK(pthread_create(&scrubber, NULL, scrub, &scrubs) == 0);
 	while (time(NULL) < end) {
 		usleep(20000);
 		keep_house(round++);
@@ -308,6 +347,7 @@ int main(int argc, char **argv)
 	atomic_store(&stop, true);
 	for (i = 0; i < THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
+	pthread_join(scrubber, NULL);
 	view_put(view);
 	CHECK(store_close(store) == 0);
 	CHECK(store_open(path, NULL, &store, &failure) == 0);
@@ -321,7 +361,8 @@ int main(int argc, char **argv)
 	CHECK(store_close(store) == 0);
 	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
 	CHECK(system(command) == 0);
-	printf("threads: %" PRIuFAST64 " operations, %u snapshots: equal\n",
-	       atomic_load(&operations), round);
+	printf("threads: %" PRIuFAST64 " operations, %u snapshots, %u scrubs: "
+	       "equal\n",
+	       atomic_load(&operations), round, scrubs);
 	return 0;
 }
