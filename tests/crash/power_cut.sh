@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Claim: a power cut loses nothing of an image that an fsync or a snapshot
+# Claim (D15): a power cut loses nothing of an image that an fsync or a snapshot
 # acknowledged.
 #   power_cut.sh [CUTS]
 . "$(dirname "$0")/../support/power.sh"

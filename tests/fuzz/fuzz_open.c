@@ -1,6 +1,6 @@
 /*
  * Opens a store whose files were damaged, by accident or on purpose, and does
- * with it what can be done: A12 to A17 of the abuse cases.
+ * with it what can be done: A12, A13, A14, A15, A16, A17 of the abuse cases.
  *
  * By accident: what is shown is right, or an error. On purpose, with checksums
  * that are right: no crash, no hang, and memory is bounded. The first byte

@@ -1,5 +1,6 @@
 /*
- * Model test: random operations on a store and on plain memory, compared.
+ * Model test: random operations on a store and on plain memory, compared; D11
+ * and D14 of the data losses that others had.
  *
  *   model [SEED [OPERATIONS]]
  *

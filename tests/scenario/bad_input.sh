@@ -60,7 +60,7 @@ for name in a/b a@b a:b .. "$long" $'a\tb' $'a\nb' $'\e[31m' ''; do
 	done
 done
 
-say "mountpoints"
+say "mountpoints: A22"
 refused 1 'hint: mkdir -p' cowd mount "$STORE" "$WORK/missing"
 refused 2 'argument is missing' cowd mount "$STORE"
 refused 2 'directory' cowd mount "$STORE" "$BASE"

@@ -20,7 +20,7 @@ until_true 5 daemon_gone "$STORE"
 cowd mount -q "$STORE" m
 same "$(image m)" "$BASE"
 
-say "somebody else's store, mounted and not"
+say "A9: somebody else's store, mounted and not"
 for _ in mounted not; do
 	for words in "status s.cowd" "snapshot create s.cowd" \
 		"mount s.cowd m2" "umount s.cowd"; do

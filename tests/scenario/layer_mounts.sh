@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a mounted tree shows of layers that are added, removed, moved, missing
-# or changed underneath; and what its daemon refuses.
+# or changed underneath; and what its daemon refuses (A22).
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/tree.sh"
 need_trees

@@ -18,7 +18,7 @@ ln "$M/new-pipe" "$M/new-pipe2"
 mknod "$M/new-zero" c 1 5
 ln "$M/new-zero" "$M/new-zero2"
 
-say "003-4: devices keep their numbers, by all their names"
+say "003-4, A6: devices keep their numbers, by all their names"
 for name in zero new-zero new-zero2; do
 	[ "$(stat -c '%F %t:%T' "$M/$name")" = "character special file 1:5" ] ||
 		fail "$(stat "$M/$name")"

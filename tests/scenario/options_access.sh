@@ -19,7 +19,7 @@ cowd create -q "$STORE" --base "$BASE"
 say "001-5 and 001-6 together are refused"
 refused 2 "together" cowd mount -o allow_other,allow_root "$STORE" "$M"
 
-say "001-4, 001-5: others meet the modes"
+say "001-4, 001-5, A7: others meet the modes"
 cowd mount -q -o allow_other "$STORE" "$M"
 image=$(image "$M")
 chmod 600 "$image"

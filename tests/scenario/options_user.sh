@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Mounting without root, through fusermount3. Rows 001-33 (fuse.conf) and
-# 001-34 (where a user may mount, and who sees it).
+# 001-34 (where a user may mount, and who sees it). A3, A8, A22.
 # With mounts of its own: /dev/fuse for everybody, and another fuse.conf.
 [ "$(id -u)" -ne 0 ] || [ -n "${OWN_MOUNTS:-}" ] ||
 	OWN_MOUNTS=1 exec unshare -m "$0" "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Another user reaches a mount with allow_other only, and then meets the modes
-# of the files.
+# of the files (A7). He can't end it, either (A22).
 . "$(dirname "$0")/../support/lib.sh"
 need_root
 need_fuse
@@ -28,6 +28,9 @@ put "root" 0 "$image"
 chmod 600 "$image"
 refused 1 "permission denied" "${other[@]}" cat "$image"
 refused 1 'not permitted' "${other[@]}" chmod 666 "$image"
+refused 1 . "${other[@]}" "$COWD" umount "$M"
+refused 1 . "${other[@]}" "$COWD" umount -l "$STORE"
+mountpoint -q "$M" || fail "another user unmounted it"
 cowd umount "$M"
 
 say "as whose file it is, and for whom"

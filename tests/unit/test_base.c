@@ -128,6 +128,7 @@ static void test_directory_is_refused_with_the_way_out(void **state)
 	assert_non_null(strstr(world->failure.hint, "directories"));
 }
 
+/* A6 */
 static void test_fifo_is_refused_without_hanging(void **state)
 {
 	struct world *world = *state;
@@ -376,6 +377,7 @@ static void test_reopen_refuses_another_size(void **state)
 	assert_reopen_fails(world, "size");
 }
 
+/* A20 */
 static void test_reopen_refuses_other_content_of_equal_time(void **state)
 {
 	struct world *world = *state;

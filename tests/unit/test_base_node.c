@@ -1,4 +1,4 @@
-/* The merged base by look-up: order, depth, numbers, mounts, attacks. */
+/* The merged base by look-up: order, depth, numbers, mounts, A1, A2, A6. */
 #include <linux/magic.h>
 #include <pthread.h>
 #include <sched.h>

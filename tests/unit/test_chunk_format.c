@@ -30,6 +30,7 @@ static void test_chunk_header_is_these_bytes(void **state)
 }
 
 /* F-40 */
+/* A15, A16 */
 static void test_a_broken_chunk_header_is_refused(void **state)
 {
 	static const struct {

@@ -1,6 +1,7 @@
 /* What a connection follows, and what it refuses to run. */
 #include "index_world.h"
 
+/* A13 */
 static void test_a_connection_follows_no_symlink(void **state)
 {
 	struct world *world = *state;
@@ -35,6 +36,7 @@ static void test_a_path_is_resolved_and_fits_sqlite(void **state)
 	assert_int_equal(connection_path(odd, "index.db", path, NULL), -ENOENT);
 }
 
+/* A12 */
 static void test_a_connection_runs_nothing_that_the_file_brings(void **state)
 {
 	struct world *world = *state;

@@ -74,6 +74,7 @@ static void test_what_was_added_in_any_order_is_found(void **state)
 		assert_int_equal(!graph_snapshot(graph, i), i % 2);
 }
 
+/* A17 */
 static void test_an_id_is_taken_once(void **state)
 {
 	struct snapshot_row snapshot = { .id = 3 };
@@ -136,6 +137,7 @@ static void test_a_path_ends_where_each_line_left_its_parent(void **state)
 	assert_null(graph_path(graph, 5, 33));
 }
 
+/* A17 */
 static void test_a_ring_of_lines_has_no_path(void **state)
 {
 	struct graph *graph = *state;

@@ -26,6 +26,7 @@ static void test_what_was_not_committed_is_forgotten(void **state)
 			 -EUCLEAN);
 }
 
+/* D17: one connection */
 static void test_a_second_opener_is_told_that_it_is_busy(void **state)
 {
 	struct world *world = *state;

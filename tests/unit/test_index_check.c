@@ -1,6 +1,7 @@
 /* Files that are not what cowd makes are refused. */
 #include "index_world.h"
 
+/* A12 */
 static void test_a_foreign_schema_is_refused(void **state)
 {
 	static const char *const changes[][2] = {
@@ -12,6 +13,10 @@ static void test_a_foreign_schema_is_refused(void **state)
 		{ "CREATE INDEX other ON lines(parent)", "DROP INDEX other" },
 		{ "ALTER TABLE lines RENAME COLUMN parent TO p",
 		  "ALTER TABLE lines RENAME COLUMN p TO parent" },
+		{ "ALTER TABLE lines ADD COLUMN g AS (parent + 1)",
+		  "ALTER TABLE lines DROP COLUMN g" },
+		{ "ALTER TABLE lines ADD COLUMN c CHECK(c > 0)",
+		  "ALTER TABLE lines DROP COLUMN c" },
 		{ "DROP INDEX windows_by_line",
 		  "CREATE INDEX windows_by_line ON windows(line, gen)" },
 	};

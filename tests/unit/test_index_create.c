@@ -1,6 +1,7 @@
 /* What a new index is. */
 #include "index_world.h"
 
+/* D17 */
 static void test_a_new_index_is_private_and_has_no_shm(void **state)
 {
 	struct world *world = *state;

@@ -148,6 +148,7 @@ static void test_replay_leaves_old_segments_to_be_flushed(void **state)
 	assert_true(was_synced(world, 1));
 }
 
+/* D16 */
 static void test_after_a_failed_flush_no_sync_succeeds(void **state)
 {
 	struct log_world *world = *state;

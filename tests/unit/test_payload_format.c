@@ -389,6 +389,7 @@ static void try_changes(enum record_type type, const char *hex,
 	try_changes(type, hex, changes, sizeof(changes) / sizeof(changes[0]))
 
 /* F-17. Offsets: first block 16, segment 24, block 28, count 30, stored 32. */
+/* A14 */
 static void test_an_extent_out_of_bounds_is_refused(void **state)
 {
 	static const struct change raw[] = {

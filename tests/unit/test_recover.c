@@ -189,6 +189,7 @@ static void spoil(const struct store_world *world, size_t nr)
 }
 
 /* After a power cut a record may be there and its block not. */
+/* D15 */
 static void test_a_record_without_its_block_was_never_written(void **state)
 {
 	struct store_world *world = *state;

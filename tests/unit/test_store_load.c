@@ -1,4 +1,5 @@
-/* An index whose history makes no sense is refused when a store is opened. */
+/* An index whose history makes no sense is refused when a store is opened: A17
+ * of the abuse cases. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "index.h"
@@ -171,6 +173,35 @@ static void test_a_counter_that_would_give_ids_twice_is_damage(void **state)
 	}
 }
 
+/* A17: as long as a chain may get, and as nobody ever made one. */
+static void test_a_chain_of_very_many_lines_opens(void **state)
+{
+	enum { LINES = 100000 };
+	const struct world *world = *state;
+	struct index *index = open_index(world);
+	struct failure failure = { 0 };
+	struct store *store;
+	time_t begin = time(NULL);
+	uint32_t id;
+
+	for (id = 2; id <= LINES; id++) {
+		const struct line_row row = {
+			.id = id,
+			.parent = id - 1,
+			.fork_gen = id,
+			.first_gen = id + 1,
+		};
+
+		assert_int_equal(index_line_put(index, &row), 0);
+	}
+	assert_int_equal(index_meta_put(index, "next_line", LINES + 1), 0);
+	assert_int_equal(index_meta_put(index, "next_gen", LINES + 2), 0);
+	save(index);
+	assert_int_equal(store_open(world->path, NULL, &store, &failure), 0);
+	store_abandon(store);
+	assert_true(time(NULL) - begin < 20);
+}
+
 static void test_a_store_as_it_was_made_opens(void **state)
 {
 	const struct world *world = *state;
@@ -192,6 +223,7 @@ int main(void)
 		load_test(test_a_head_on_a_line_that_is_missing_is_damage),
 		load_test(test_a_store_without_a_branch_is_damage),
 		load_test(test_a_position_outside_of_a_segment_is_damage),
+		load_test(test_a_chain_of_very_many_lines_opens),
 		load_test(test_a_counter_that_would_give_ids_twice_is_damage),
 	};
 

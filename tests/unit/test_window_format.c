@@ -280,6 +280,7 @@ static void test_a_row_that_ends_in_a_run_is_refused(void **state)
 }
 
 /* F-32 */
+/* A14 */
 static void test_runs_out_of_order_or_bounds_are_refused(void **state)
 {
 	static const struct change changes[] = {
