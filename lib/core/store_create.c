@@ -384,6 +384,21 @@ static int make_directory(const struct store_create_params *params,
 	return rc;
 }
 
+/* Else all of it could be gone after a power cut. Who may write to a
+ * directory, but not read it, can't open it for that. */
+static int sync_parent(const char *path)
+{
+	char parent[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+
+	if (!find_parent(path, parent))
+		return -errno;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	return io_sync_directory(fd);
+}
+
 int store_create(const struct store_create_params *params,
 		 struct failure *failure)
 {
@@ -427,6 +442,8 @@ int store_create(const struct store_create_params *params,
 			     -errno :
 			     make_files(params, directory_fd, base, size_bytes,
 					&layers, failure);
+		if (rc == 0)
+			rc = sync_parent(params->path);
 		if (rc < 0) {
 			remove_store(directory_fd, params->path);
 			failure_errno(failure, rc, params->path,
