@@ -18,7 +18,7 @@ struct key {
 };
 
 /* The newest row that the path sees, as find_row of windows. 0: none. Its
- * value is in apply->value. */
+ * value is in apply->value. A row with numbers that are none is none. */
 static int find_row(struct apply *apply, const struct apply_level *path,
 		    size_t count, struct key *key, size_t *out_bytes)
 {
@@ -28,12 +28,14 @@ static int find_row(struct apply *apply, const struct apply_level *path,
 	int rc;
 
 	for (;;) {
-		rc = query_begin(apply->queries, &row,
-				 "SELECT line, gen, value FROM items"
-				 " WHERE key = ? AND (line, gen) <= (?, ?)"
-				 " ORDER BY line DESC, gen DESC LIMIT 1",
-				 "bii", key->bytes, key->count, (int64_t)line,
-				 (int64_t)gen);
+		rc = query_begin(
+			apply->queries, &row,
+			"SELECT line, gen, value FROM items"
+			" WHERE key = ? AND (line, gen) <= (?, ?)"
+			" AND line >= 0 AND gen BETWEEN 0 AND "
+			"4294967295 ORDER BY line DESC, gen DESC LIMIT 1",
+			"bii", key->bytes, key->count, (int64_t)line,
+			(int64_t)gen);
 		if (rc <= 0)
 			return rc;
 		line = query_u32(row, 0);

@@ -52,7 +52,9 @@ size_t apply_slots_gather(const struct slot *blocks, struct slot *slots)
 
 /*
  * The newest row of the window that the path sees: from the newest row of all
- * down to the next level that can have one, until they agree. 0: none.
+ * down to the next level that can have one, until they agree. 0: none. A row
+ * with a line or generation that is no number of 32 bits would be met again and
+ * again: it is none.
  */
 static int find_row(struct apply *apply, const struct apply_level *path,
 		    size_t count, struct window_key *key, size_t *out_bytes)
@@ -63,14 +65,15 @@ static int find_row(struct apply *apply, const struct apply_level *path,
 	int rc;
 
 	for (;;) {
-		rc = query_begin(apply->queries, &row,
-				 "SELECT line, gen, slots FROM windows"
-				 " WHERE inode = ? AND window = ?"
-				 " AND (line, gen) <= (?, ?)"
-				 " ORDER BY line DESC, gen DESC LIMIT 1",
-				 "iiii", (int64_t)key->inode,
-				 (int64_t)key->window, (int64_t)line,
-				 (int64_t)gen);
+		rc = query_begin(
+			apply->queries, &row,
+			"SELECT line, gen, slots FROM windows"
+			" WHERE inode = ? AND window = ?"
+			" AND (line, gen) <= (?, ?)"
+			" AND line >= 0 AND gen BETWEEN 0 AND "
+			"4294967295 ORDER BY line DESC, gen DESC LIMIT 1",
+			"iiii", (int64_t)key->inode, (int64_t)key->window,
+			(int64_t)line, (int64_t)gen);
 		if (rc <= 0)
 			return rc;
 		line = query_u32(row, 0);
