@@ -169,3 +169,80 @@ void known_node_compare(const struct known_node *known, struct tree_node *node)
 		tree_file_close(node);
 	}
 }
+
+static void learn_view(struct store *store, bool is_tree,
+		       struct known_view *known)
+{
+	struct view *view;
+	struct tree *tree;
+
+	FUZZ_ASSERT((known->snapshot_id ?
+			     view_open_snapshot(store, known->snapshot_id,
+						&view, NULL) :
+			     view_open_branch(store, known->branch, &view,
+					      NULL)) == 0);
+	if (!is_tree) {
+		known_image_learn(&known->image, view_image(view));
+		view_put(view);
+		return;
+	}
+	FUZZ_ASSERT(tree_open(view, &tree, NULL) == 0);
+	known_node_learn(&known->root, tree_root(tree), "");
+	tree_close(tree);
+}
+
+void known_views_learn(struct known_views *known, struct fuzz_store *made,
+		       bool is_tree)
+{
+	struct snapshot_info *snapshots;
+	struct branch_info *branches;
+	struct store *store;
+	size_t count, i;
+
+	fuzz_store_new(made, is_tree);
+	fuzz_store_put_back(made);
+	known->is_tree = is_tree;
+	FUZZ_ASSERT(store_open(made->path, NULL, &store, NULL) == 0);
+	FUZZ_ASSERT(history_branches(store, true, &branches, &count) == 0);
+	for (i = 0; i < count && known->count < KNOWN_VIEWS_MAX; i++)
+		snprintf(known->view[known->count++].branch, 32, "%.31s",
+			 branches[i].name);
+	free(branches);
+	FUZZ_ASSERT(history_snapshots(store, NULL, true, &snapshots, &count,
+				      NULL) == 0);
+	for (i = 0; i < count && known->count < KNOWN_VIEWS_MAX; i++)
+		known->view[known->count++].snapshot_id = snapshots[i].id;
+	free(snapshots);
+	FUZZ_ASSERT(known->count > 2);
+	for (i = 0; i < known->count; i++)
+		learn_view(store, is_tree, &known->view[i]);
+	store_abandon(store);
+}
+
+void known_views_compare(const struct known_views *known, struct store *store)
+{
+	size_t i;
+
+	for (i = 0; i < known->count; i++) {
+		const struct known_view *view_known = &known->view[i];
+		uint32_t id = view_known->snapshot_id;
+		struct failure failure = { 0 };
+		struct view *view;
+		struct tree *tree;
+		int rc = id ? view_open_snapshot(store, id, &view, &failure) :
+			      view_open_branch(store, view_known->branch, &view,
+					       &failure);
+
+		FUZZ_ASSERT(failure.code != FAILURE_NOT_FOUND);
+		if (rc < 0)
+			continue;
+		if (!known->is_tree) {
+			known_image_compare(&view_known->image,
+					    view_image(view));
+			view_put(view);
+		} else if (tree_open(view, &tree, NULL) == 0) {
+			known_node_compare(&view_known->root, tree_root(tree));
+			tree_close(tree);
+		}
+	}
+}

@@ -18,96 +18,11 @@
 #include "fuzz_mutate.h"
 #include "fuzz_store.h"
 
-enum { VIEWS_MAX = 16, NODES_MAX = 300, DEPTH_MAX = 24, READ_BYTES = 65536 };
-
-/* A head (of branch) or a snapshot, and what it shows. */
-struct known_view {
-	char branch[32];
-	uint32_t snapshot_id;
-	struct known_image image;
-	struct known_node root;
-};
+enum { NODES_MAX = 300, DEPTH_MAX = 24, READ_BYTES = 65536 };
 
 static struct fuzz_store stores[2]; /* over an image; over a directory */
-static struct known_view views[2][VIEWS_MAX];
-static size_t view_count[2];
+static struct known_views views[2];
 static const struct actor actor = { .uid = 7 };
-
-static void learn_view(struct store *store, bool is_tree,
-		       struct known_view *known)
-{
-	struct view *view;
-	struct tree *tree;
-
-	FUZZ_ASSERT((known->snapshot_id ?
-			     view_open_snapshot(store, known->snapshot_id,
-						&view, NULL) :
-			     view_open_branch(store, known->branch, &view,
-					      NULL)) == 0);
-	if (!is_tree) {
-		known_image_learn(&known->image, view_image(view));
-		view_put(view);
-		return;
-	}
-	FUZZ_ASSERT(tree_open(view, &tree, NULL) == 0);
-	known_node_learn(&known->root, tree_root(tree), "");
-	tree_close(tree);
-}
-
-static void learn(bool is_tree)
-{
-	struct snapshot_info *snapshots;
-	struct branch_info *branches;
-	struct store *store;
-	size_t count, i, *used = &view_count[is_tree];
-
-	fuzz_store_new(&stores[is_tree], is_tree);
-	fuzz_store_put_back(&stores[is_tree]);
-	FUZZ_ASSERT(store_open(stores[is_tree].path, NULL, &store, NULL) == 0);
-	FUZZ_ASSERT(history_branches(store, true, &branches, &count) == 0);
-	for (i = 0; i < count && *used < VIEWS_MAX; i++)
-		snprintf(views[is_tree][(*used)++].branch, 32, "%.31s",
-			 branches[i].name);
-	free(branches);
-	FUZZ_ASSERT(history_snapshots(store, NULL, true, &snapshots, &count,
-				      NULL) == 0);
-	for (i = 0; i < count && *used < VIEWS_MAX; i++)
-		views[is_tree][(*used)++].snapshot_id = snapshots[i].id;
-	free(snapshots);
-	FUZZ_ASSERT(*used > 2);
-	for (i = 0; i < *used; i++)
-		learn_view(store, is_tree, &views[is_tree][i]);
-	store_abandon(store);
-}
-
-/* All that was synced is there. */
-static void compare(struct store *store, bool is_tree)
-{
-	size_t i;
-
-	for (i = 0; i < view_count[is_tree]; i++) {
-		const struct known_view *known = &views[is_tree][i];
-		struct failure failure = { 0 };
-		struct view *view;
-		struct tree *tree;
-		int rc = known->snapshot_id ?
-				 view_open_snapshot(store, known->snapshot_id,
-						    &view, &failure) :
-				 view_open_branch(store, known->branch, &view,
-						  &failure);
-
-		FUZZ_ASSERT(failure.code != FAILURE_NOT_FOUND);
-		if (rc < 0)
-			continue;
-		if (!is_tree) {
-			known_image_compare(&known->image, view_image(view));
-			view_put(view);
-		} else if (tree_open(view, &tree, NULL) == 0) {
-			known_node_compare(&known->root, tree_root(tree));
-			tree_close(tree);
-		}
-	}
-}
 
 /* --- what nobody knows the right answers of --- */
 
@@ -300,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 	struct store *store;
 
 	if (!stores[is_tree].file_count)
-		learn(is_tree);
+		known_views_learn(&views[is_tree], &stores[is_tree], is_tree);
 	if (len_bytes == 0)
 		return 0;
 	fuzz_store_put_back(&stores[is_tree]);
@@ -308,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len_bytes)
 		fuzz_store_damage(&stores[is_tree], data + 1, len_bytes - 1);
 	if (by_accident &&
 	    store_open(stores[is_tree].path, NULL, &store, NULL) == 0) {
-		compare(store, is_tree);
+		known_views_compare(&views[is_tree], store);
 		store_abandon(store);
 	}
 	use(is_tree);
