@@ -133,6 +133,9 @@ NODISCARD int apply_window_get(struct apply *apply, uint64_t inode,
 /* Makes it the target's own, to be changed: dirty. */
 NODISCARD int apply_window_own(struct apply *apply,
 			       struct apply_window *window);
+/* The row that (key->line, key->gen) sees, into row, and its key. 0: none. */
+NODISCARD int apply_row_of_window(struct apply *apply, struct window_key *key,
+				  uint8_t *row, size_t *out_bytes);
 /* Saves the windows of an inode, or of all (0). forget: from memory too. */
 NODISCARD int apply_windows_flush(struct apply *apply, uint64_t inode,
 				  bool forget);
@@ -167,6 +170,11 @@ NODISCARD int apply_inode_get(struct apply *apply, uint64_t inode);
 void apply_inode_touch(struct apply *apply, bool times);
 NODISCARD int apply_inode_flush(struct apply *apply);
 NODISCARD int apply_items(struct apply *apply, const struct record *record);
+/* The row of an item that (line, gen) sees, as apply_row_of_window. value
+ * holds ITEM_VALUE_BYTES_MAX. */
+NODISCARD int apply_row_of_item(struct apply *apply,
+				struct item_identity *identity, uint8_t *value,
+				size_t *out_bytes);
 
 /* apply_history.c */
 NODISCARD int apply_history(struct apply *apply, const struct record *record);

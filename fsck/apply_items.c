@@ -58,6 +58,32 @@ static int find_row(struct apply *apply, const struct apply_level *path,
 	return 1;
 }
 
+int apply_row_of_item(struct apply *apply, struct item_identity *identity,
+		      uint8_t *value, size_t *out_bytes)
+{
+	struct key key = { identity->key, identity->key_bytes, 0, 0 };
+	struct apply_level fact = { 0, 0 }, *path = NULL;
+	size_t count = 0, capacity = 0;
+	int rc = 0;
+
+	if (identity->line)
+		rc = apply_path(apply, identity->line, identity->gen, &path,
+				&count, &capacity);
+	if (rc == 0)
+		rc = find_row(apply, identity->line ? path : &fact,
+			      identity->line ? count : 1, &key, out_bytes);
+	else if (rc == 1)
+		rc = 0;
+	free(path);
+	if (rc == 1 && *out_bytes > ITEM_VALUE_BYTES_MAX)
+		rc = 0;
+	if (rc == 1)
+		memcpy(value, apply->value, *out_bytes);
+	identity->line = key.line;
+	identity->gen = key.gen;
+	return rc;
+}
+
 int apply_inode_get(struct apply *apply, uint64_t inode)
 {
 	uint8_t bytes[ITEM_PREFIX_BYTES];

@@ -96,6 +96,26 @@ static int find_row(struct apply *apply, const struct apply_level *path,
 	return 1;
 }
 
+int apply_row_of_window(struct apply *apply, struct window_key *key,
+			uint8_t *row, size_t *out_bytes)
+{
+	struct apply_level *path = NULL;
+	size_t count = 0, capacity = 0;
+	int rc = apply_path(apply, key->line, key->gen, &path, &count,
+			    &capacity);
+
+	if (rc == 0)
+		rc = find_row(apply, path, count, key, out_bytes);
+	else if (rc == 1)
+		rc = 0;
+	free(path);
+	if (rc == 1 && *out_bytes > WINDOW_ROW_BYTES_MAX)
+		rc = 0;
+	if (rc == 1)
+		memcpy(row, apply->row, *out_bytes);
+	return rc;
+}
+
 static int hides(struct apply *apply, const struct window_key *key,
 		 bool *out_hides)
 {

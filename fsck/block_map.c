@@ -155,7 +155,7 @@ int block_map_save(struct block_map *map, struct queries *queries)
 	int rc = 0;
 
 	for (i = 0; i < map->count && rc == 0; i++) {
-		if (!map->segments[i]->dirty)
+		if (!map->segments[i]->dirty || map->segments[i]->gone)
 			continue;
 		rc = save_row(map->segments[i], queries);
 		map->segments[i]->dirty = rc < 0;

@@ -18,6 +18,7 @@ struct segment_blocks {
 	uint32_t id;
 	bool has_row; /* in the index */
 	bool sealed, punch, packed, dirty;
+	bool gone; /* it is not saved again */
 	uint32_t used_blocks, metadata_blocks;
 	uint64_t last_lsn;
 	uint8_t live[BLOCK_MAP_BYTES];
@@ -33,6 +34,8 @@ struct segment_blocks {
 struct block_map {
 	struct segment_blocks **segments; /* sorted by id */
 	size_t count, capacity;
+	/* Rows that can't be read, and may name anything (space_scan). */
+	uint64_t unread_rows;
 };
 
 void block_map_fini(struct block_map *map);

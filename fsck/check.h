@@ -51,6 +51,7 @@ struct check {
 
 	struct past past;      /* from pass 3 on */
 	struct stored *stored; /* by stored_begin() */
+	struct twin *twin;     /* twin.h */
 	/* Where the log stood before it was applied: what is installed says
 	 * that all before the new position is durable. 0: nothing moved. */
 	uint32_t sync_from_segment;
@@ -84,3 +85,6 @@ int pass1_store(struct check *check);
 int pass2_index(struct check *check);
 int pass3_history(struct check *check);
 int pass_log(struct check *check);
+int pass5_windows(struct check *check);
+int pass6_segments(struct check *check);
+int pass7_space(struct check *check);

@@ -11,6 +11,7 @@
 #include "install.h"
 #include "place.h"
 #include "stored.h"
+#include "twin.h"
 
 const struct pass check_passes[] = {
 	{ 1, "directory and files", 0, true, pass1_store },
@@ -18,6 +19,9 @@ const struct pass check_passes[] = {
 	{ 2, "log", 0, true, pass_log },
 	{ 3, "lines, branches and snapshots", FSCK_PART_INDEX, true,
 	  pass3_history },
+	{ 5, "windows", FSCK_PART_INDEX, false, pass5_windows },
+	{ 6, "segments", FSCK_PART_CHUNKS, false, pass6_segments },
+	{ 7, "space", FSCK_PART_INDEX, false, pass7_space },
 	{ 0, NULL, 0, false, NULL },
 };
 
@@ -121,6 +125,7 @@ static int run(struct check *check, bool *out_began)
 	*out_began = rc == 0;
 	if (rc == 0)
 		rc = run_passes(check);
+	twin_close(check);
 	stored_end(check);
 	if (rc == 0 && check->options->mode != FSCK_MODE_NO &&
 	    (check->install || check->changes.count > 0))

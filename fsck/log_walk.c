@@ -291,7 +291,8 @@ int log_walk_find_end(struct segment_reader *reader,
 	log_walk_init(walk, reader, from);
 	walk->any_header = true;
 	rc = find_end(walk, &other);
-	if (rc == 0 && other.at.next_lsn > out_end->at.next_lsn)
+	if (rc == 0 && (other.how != LOG_END_DAMAGED ||
+			other.at.next_lsn > out_end->at.next_lsn))
 		*out_end = other;
 	return rc;
 }

@@ -49,6 +49,11 @@ static const char usage[] =
 	"      --check PARTS        index, chunks, base or all, with commas\n"
 	"      --undo-file FILE     save there what is changed, as it was\n"
 	"      --undo FILE          put back what is in it, and end\n"
+	"      --heal-from PATH     may have copies of what is damaged: an image,\n"
+	"                           an archive, a tree, another store\n"
+	"      --rebuild-index[=segments]\n"
+	"                           make the index anew, of index.bak and the log,\n"
+	"                           or of the segments alone\n"
 	"      --json               one JSON document\n"
 	"  -v, --verbose            every problem, and every change\n"
 	"  -q, --quiet              only what is wrong\n"
@@ -60,6 +65,8 @@ enum long_option {
 	OPTION_CHECK = 256,
 	OPTION_JSON,
 	OPTION_LIST,
+	OPTION_HEAL,
+	OPTION_REBUILD,
 	OPTION_UNDO_FILE,
 	OPTION_UNDO
 };
@@ -73,6 +80,8 @@ static const struct option options_known[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "check", required_argument, NULL, OPTION_CHECK },
+	{ "heal-from", required_argument, NULL, OPTION_HEAL },
+	{ "rebuild-index", optional_argument, NULL, OPTION_REBUILD },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "undo-file", required_argument, NULL, OPTION_UNDO_FILE },
 	{ "undo", required_argument, NULL, OPTION_UNDO },
@@ -144,6 +153,26 @@ static int set_progress(struct arguments *arguments, const char *text)
 	return 0;
 }
 
+static int add_source(struct arguments *arguments, const char *path)
+{
+	struct fsck_options *fsck = &arguments->fsck;
+
+	if (fsck->heal_count == FSCK_HEAL_MAX)
+		return wrong("--heal-from is given too often", NULL);
+	fsck->heal_from[fsck->heal_count++] = path;
+	return 0;
+}
+
+static int set_rebuild(struct arguments *arguments, const char *text)
+{
+	if (text && strcmp(text, "segments") != 0)
+		return wrong("the index can be rebuilt of 'segments' alone",
+			     text);
+	arguments->fsck.rebuild = text ? FSCK_REBUILD_SEGMENTS :
+					 FSCK_REBUILD_INDEX;
+	return 0;
+}
+
 static int take_option(struct arguments *arguments, int option)
 {
 	switch (option) {
@@ -169,6 +198,10 @@ static int take_option(struct arguments *arguments, int option)
 		return set_progress(arguments, optarg);
 	case OPTION_CHECK:
 		return set_parts(arguments, optarg);
+	case OPTION_HEAL:
+		return add_source(arguments, optarg);
+	case OPTION_REBUILD:
+		return set_rebuild(arguments, optarg);
 	case OPTION_JSON:
 		arguments->fsck.json = true;
 		return 0;

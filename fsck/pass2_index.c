@@ -193,17 +193,25 @@ static int check_mode(struct check *check)
 	return 0;
 }
 
-int pass2_index(struct check *check)
+static int take_index(struct check *check)
 {
 	struct index_state state;
-	int rc = open_copy(check, "index.db", &state);
+	int rc;
 
+	if (check->options->rebuild == FSCK_REBUILD_INDEX)
+		return use_backup(check, PROBLEM_INDEX_REBUILD, "");
+	rc = open_copy(check, "index.db", &state);
 	if (rc == -ENOENT)
-		rc = use_backup(check, PROBLEM_INDEX_MISSING, "");
-	else if (rc == -EUCLEAN)
-		rc = use_backup(check, PROBLEM_INDEX_DAMAGED, state.detail);
-	else if (rc == 0)
-		rc = mend(check, &state);
+		return use_backup(check, PROBLEM_INDEX_MISSING, "");
+	if (rc == -EUCLEAN)
+		return use_backup(check, PROBLEM_INDEX_DAMAGED, state.detail);
+	return rc == 0 ? mend(check, &state) : rc;
+}
+
+int pass2_index(struct check *check)
+{
+	int rc = take_index(check);
+
 	if (rc == 0 && check->work)
 		rc = identity_check(check);
 	if (rc == -EUCLEAN && check->work && !check->replaced) {

@@ -12,38 +12,30 @@
 
 enum { STATE_BEING_DELETED = 2 };
 
-static int add(struct points *points, uint32_t line, uint32_t gen)
+/* Room for one more element. */
+static int grow(void **array, size_t count, size_t *capacity, size_t size)
 {
-	if (points->seen_count == points->seen_capacity) {
-		size_t capacity =
-			points->seen_capacity ? points->seen_capacity * 2 : 64;
-		void *grown =
-			realloc(points->seen, capacity * sizeof(*points->seen));
+	size_t more = *capacity ? *capacity * 2 : 64;
+	void *grown;
 
-		if (!grown)
-			return -ENOMEM;
-		points->seen = grown;
-		points->seen_capacity = capacity;
-	}
-	points->seen[points->seen_count++] = (struct point){ line, gen };
+	if (count < *capacity)
+		return 0;
+	grown = realloc(*array, more * size);
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	*capacity = more;
 	return 0;
 }
 
-static int add_head(struct points *points, uint32_t line)
+static int add_point(struct point **array, size_t *count, size_t *capacity,
+		     uint32_t line, uint32_t gen)
 {
-	if (points->head_count == points->head_capacity) {
-		size_t capacity =
-			points->head_capacity ? points->head_capacity * 2 : 16;
-		void *grown = realloc(points->heads,
-				      capacity * sizeof(*points->heads));
+	int rc = grow((void **)array, *count, capacity, sizeof(**array));
 
-		if (!grown)
-			return -ENOMEM;
-		points->heads = grown;
-		points->head_capacity = capacity;
-	}
-	points->heads[points->head_count++] = line;
-	return 0;
+	if (rc == 0)
+		(*array)[(*count)++] = (struct point){ line, gen };
+	return rc;
 }
 
 static int by_point(const void *a, const void *b)
@@ -62,14 +54,15 @@ static int by_number(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-static void sort(struct points *points)
+static int by_parent(const void *a, const void *b)
 {
-	if (points->seen_count)
-		qsort(points->seen, points->seen_count, sizeof(*points->seen),
-		      by_point);
-	if (points->head_count)
-		qsort(points->heads, points->head_count, sizeof(*points->heads),
-		      by_number);
+	const struct point_child *left = a, *right = b;
+
+	if (left->parent != right->parent)
+		return left->parent < right->parent ? -1 : 1;
+	return left->fork_gen < right->fork_gen ?
+		       -1 :
+		       left->fork_gen > right->fork_gen;
 }
 
 static bool has_head(const struct points *points, uint32_t line)
@@ -79,35 +72,54 @@ static bool has_head(const struct points *points, uint32_t line)
 		       by_number);
 }
 
-/* The first point of the line from gen on. */
-static const struct point *first_from(const struct points *points,
-				      uint32_t line, uint32_t gen)
+/* The first point of the line from gen on; UINT32_MAX: none. */
+static uint32_t first_from(const struct point *array, size_t count,
+			   uint32_t line, uint32_t gen)
 {
 	const struct point want = { line, gen };
-	size_t low = 0, high = points->seen_count;
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (by_point(&points->seen[middle], &want) < 0)
+		if (by_point(&array[middle], &want) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == points->seen_count || points->seen[low].line != line)
-		return NULL;
-	return &points->seen[low];
+	return low < count && array[low].line == line ? array[low].gen :
+							UINT32_MAX;
 }
 
-static int load_viewers(struct points *points, struct queries *queries)
+/* Where the children of a line begin that left at gen or later. */
+static size_t children_from(const struct points *points, uint32_t line,
+			    uint32_t gen)
+{
+	const struct point_child want = { line, gen, 0 };
+	size_t low = 0, high = points->child_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (by_parent(&points->children[middle], &want) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int load_viewers(struct points *points)
 {
 	sqlite3_stmt *row;
-	int rc = query_begin(queries, &row,
+	int rc = query_begin(points->queries, &row,
 			     "SELECT line, gen FROM snapshots WHERE state <> ?",
 			     "i", (int64_t)STATE_BEING_DELETED);
 
 	while (rc == 1) {
-		rc = add(points, query_u32(row, 0), query_u32(row, 1));
+		rc = add_point(&points->seen, &points->seen_count,
+			       &points->seen_capacity, query_u32(row, 0),
+			       query_u32(row, 1));
 		if (rc < 0) {
 			query_end(row);
 			return rc;
@@ -115,50 +127,71 @@ static int load_viewers(struct points *points, struct queries *queries)
 		rc = query_next(row);
 	}
 	if (rc == 0)
-		rc = query_begin(queries, &row,
+		rc = query_begin(points->queries, &row,
 				 "SELECT line FROM branches WHERE state <> ?",
 				 "i", (int64_t)STATE_BEING_DELETED);
 	while (rc == 1) {
-		rc = add_head(points, query_u32(row, 0));
+		rc = grow((void **)&points->heads, points->head_count,
+			  &points->head_capacity, sizeof(*points->heads));
 		if (rc < 0) {
 			query_end(row);
 			return rc;
 		}
+		points->heads[points->head_count++] = query_u32(row, 0);
 		rc = query_next(row);
 	}
 	return rc;
 }
 
-/* Lines from the youngest on, so that those that left come first (I1). The
- * points of parents are added behind the sorted ones: few are looked for. */
-static int load_lines(struct points *points, struct queries *queries)
+static void sort(void *array, size_t count, size_t size,
+		 int (*compare)(const void *, const void *))
 {
-	struct points left = { 0 };
+	if (count)
+		qsort(array, count, size, compare);
+}
+
+/* Lines from the youngest on, so that those that left come first (I1):
+ * `alive` is sorted from the end on by what is added. */
+static int load_lines(struct points *points)
+{
+	uint32_t *alive = NULL;
+	size_t count = 0, capacity = 0;
 	sqlite3_stmt *row;
-	size_t i;
-	int rc = query_begin(queries, &row,
+	int rc = query_begin(points->queries, &row,
 			     "SELECT id, parent, fork_gen FROM lines"
-			     " WHERE parent > 0 ORDER BY id DESC",
+			     " WHERE parent > 0 AND parent < id"
+			     " ORDER BY id DESC",
 			     "");
 
 	while (rc == 1) {
-		uint32_t id = query_u32(row, 0);
-		bool lives = has_head(points, id) || first_from(points, id, 0);
+		const struct point_child child = { query_u32(row, 1),
+						   query_u32(row, 2),
+						   query_u32(row, 0) };
+		bool lives = has_head(points, child.id) ||
+			     first_from(points->seen, points->seen_count,
+					child.id, 0) != UINT32_MAX;
+		size_t i;
 
-		for (i = 0; i < left.seen_count && !lives; i++)
-			lives = left.seen[i].line == id;
-		if (lives)
-			rc = add(&left, query_u32(row, 1), query_u32(row, 2));
+		/* Parents of young lines are mostly young. */
+		for (i = count; i-- > 0 && !lives;)
+			lives = alive[i] == child.id;
+		rc = grow((void **)&points->children, points->child_count,
+			  &points->child_capacity, sizeof(child));
+		if (rc == 0)
+			rc = grow((void **)&alive, count, &capacity,
+				  sizeof(*alive));
 		if (rc < 0) {
 			query_end(row);
-			points_fini(&left);
-			return rc;
+			break;
+		}
+		if (lives) {
+			points->children[points->child_count++] = child;
+			if (count == 0 || alive[count - 1] != child.parent)
+				alive[count++] = child.parent;
 		}
 		rc = query_next(row);
 	}
-	for (i = 0; i < left.seen_count && rc == 0; i++)
-		rc = add(points, left.seen[i].line, left.seen[i].gen);
-	points_fini(&left);
+	free(alive);
 	return rc;
 }
 
@@ -167,11 +200,15 @@ int points_load(struct points *points, struct queries *queries)
 	int rc;
 
 	memset(points, 0, sizeof(*points));
-	rc = load_viewers(points, queries);
-	sort(points);
+	points->queries = queries;
+	rc = load_viewers(points);
+	sort(points->seen, points->seen_count, sizeof(*points->seen), by_point);
+	sort(points->heads, points->head_count, sizeof(*points->heads),
+	     by_number);
 	if (rc == 0)
-		rc = load_lines(points, queries);
-	sort(points);
+		rc = load_lines(points);
+	sort(points->children, points->child_count, sizeof(*points->children),
+	     by_parent);
 	if (rc < 0)
 		points_fini(points);
 	return rc;
@@ -181,15 +218,98 @@ void points_fini(struct points *points)
 {
 	free(points->seen);
 	free(points->heads);
+	free(points->children);
+	free(points->first);
+	free(points->stack);
 	memset(points, 0, sizeof(*points));
 }
 
-bool points_need(const struct points *points, uint32_t line, uint32_t gen,
-		 uint32_t next_gen)
+/* The lines that wrote to the window, each with its first generation. */
+static int load_window(struct points *points, const struct window_key *key)
 {
-	const struct point *point = first_from(points, line, gen);
+	sqlite3_stmt *row;
+	int rc;
 
-	if (next_gen == UINT32_MAX && has_head(points, line))
-		return true;
-	return point && point->gen < next_gen;
+	if (points->loaded && points->inode == key->inode &&
+	    points->window == key->window)
+		return 0;
+	points->loaded = true;
+	points->inode = key->inode;
+	points->window = key->window;
+	points->first_count = 0;
+	rc = query_begin(points->queries, &row,
+			 "SELECT line, min(gen) FROM windows"
+			 " WHERE inode = ? AND window = ?"
+			 " GROUP BY line ORDER BY line",
+			 "ii", (int64_t)key->inode, (int64_t)key->window);
+	while (rc == 1) {
+		rc = add_point(&points->first, &points->first_count,
+			       &points->first_capacity, query_u32(row, 0),
+			       query_u32(row, 1));
+		if (rc < 0) {
+			query_end(row);
+			return rc;
+		}
+		rc = query_next(row);
+	}
+	return rc;
+}
+
+/* Of a line's own viewers, does one see what was there before it wrote? */
+static bool sees_before(const struct points *points, uint32_t line,
+			uint32_t first)
+{
+	return (first == UINT32_MAX && has_head(points, line)) ||
+	       first_from(points->seen, points->seen_count, line, 0) < first;
+}
+
+static int push_children(struct points *points, size_t *depth, uint32_t line,
+			 uint32_t gen, uint32_t end)
+{
+	size_t i = children_from(points, line, gen);
+
+	for (; i < points->child_count && points->children[i].parent == line &&
+	       points->children[i].fork_gen < end;
+	     i++) {
+		int rc = grow((void **)&points->stack, *depth,
+			      &points->stack_capacity, sizeof(*points->stack));
+
+		if (rc < 0)
+			return rc;
+		points->stack[(*depth)++] = points->children[i];
+	}
+	return 0;
+}
+
+/* By lines that left in [gen, end), and those that left them. */
+static int seen_by_children(struct points *points, const struct window_row *row)
+{
+	size_t depth = 0;
+	int rc = push_children(points, &depth, row->key.line, row->key.gen,
+			       row->next_gen);
+
+	if (rc == 0 && depth > 0)
+		rc = load_window(points, &row->key);
+	while (rc == 0 && depth > 0) {
+		uint32_t line = points->stack[--depth].id;
+		uint32_t first =
+			first_from(points->first, points->first_count, line, 0);
+
+		if (sees_before(points, line, first))
+			return 1;
+		rc = push_children(points, &depth, line, 0, first);
+	}
+	return rc;
+}
+
+int points_need(struct points *points, const struct window_row *row)
+{
+	uint32_t line = row->key.line;
+
+	if (row->next_gen == UINT32_MAX && has_head(points, line))
+		return 1;
+	if (first_from(points->seen, points->seen_count, line, row->key.gen) <
+	    row->next_gen)
+		return 1;
+	return seen_by_children(points, row);
 }

@@ -1,6 +1,7 @@
 /*
- * Who sees a version: heads, snapshots and lines that left, but for what is
- * being deleted.
+ * Who sees a version of a window: heads, snapshots, and those of lines that
+ * left and did not write to the window before. What is being deleted sees
+ * nothing.
  */
 #pragma once
 
@@ -10,21 +11,36 @@
 
 #include "query.h"
 #include "scope.h"
+#include "window_scan.h"
 
 struct point {
 	uint32_t line, gen;
 };
 
+struct point_child {
+	uint32_t parent, fork_gen, id;
+};
+
 struct points {
-	struct point *seen; /* sorted; each once or more */
+	struct queries *queries;
+	struct point *seen; /* by snapshots; sorted */
 	size_t seen_count, seen_capacity;
 	uint32_t *heads; /* lines that somebody writes to; sorted */
 	size_t head_count, head_capacity;
+	struct point_child *children; /* on which somebody lives, or below;
+				       * sorted by parent and fork */
+	size_t child_count, child_capacity;
+	/* Of the window that was asked for last: its lines, sorted, with the
+	 * first generation of each. */
+	uint64_t inode, window;
+	bool loaded;
+	struct point *first;
+	size_t first_count, first_capacity;
+	struct point_child *stack;
+	size_t stack_capacity;
 };
 
 NODISCARD int points_load(struct points *points, struct queries *queries);
 void points_fini(struct points *points);
-/* Does anybody see the version of (line, gen), if the line's next one is of
- * next_gen (UINT32_MAX: there is none)? */
-bool points_need(const struct points *points, uint32_t line, uint32_t gen,
-		 uint32_t next_gen);
+/* Does anybody see the row? 0, 1 or a negative errno. */
+NODISCARD int points_need(struct points *points, const struct window_row *row);

@@ -111,12 +111,14 @@ static int visit(void *context, const struct window_row *row, bool first,
 		 bool last)
 {
 	struct space_scan *scan = context;
-	bool needed = points_need(&scan->points, row->key.line, row->key.gen,
-				  row->next_gen);
+	int rc = points_need(&scan->points, row);
+	bool needed = rc == 1;
 	size_t i;
-	int rc = 0;
 
 	(void)first;
+	scan->map->unread_rows += row->damaged;
+	if (rc == 1)
+		rc = 0;
 	for (i = 0; i < row->slot_count && rc == 0; i++) {
 		const struct slot *slot = &row->slots[i];
 
@@ -144,6 +146,7 @@ int space_scan(struct block_map *map, struct queries *queries, uint64_t seed,
 	size_t i;
 	int rc = points_load(&scan.points, queries);
 
+	map->unread_rows = 0;
 	for (i = 0; i < map->count; i++) {
 		memset(map->segments[i]->named, 0, BLOCK_MAP_BYTES);
 		memset(map->segments[i]->needed, 0, BLOCK_MAP_BYTES);
@@ -169,7 +172,7 @@ void space_settle(struct block_map *map)
 	size_t i;
 	uint32_t nr;
 
-	for (i = 0; i < map->count; i++) {
+	for (i = 0; i < map->count && map->unread_rows == 0; i++) {
 		struct segment_blocks *segment = map->segments[i];
 
 		for (nr = 0; nr < SEGMENT_BLOCKS; nr++)

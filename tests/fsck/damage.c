@@ -5,7 +5,8 @@
  *   damage STORE flip LSN              a bit of a record
  *   damage STORE field LSN OFFSET SIZE VALUE  of a record's payload
  *   damage STORE slots                 row, inode, window, line, gen, block,
- *                                      kind, segment, place, birth
+ *                                      kind, segment, place, birth, sum
+ *   damage STORE add INODE             a row of zeros
  *   damage STORE slot ROW NR FIELD VALUE  of the NR-th slot: kind, segment,
  *                                      place, birth, sum; first: of the key
  */
@@ -125,11 +126,11 @@ static int list_slots(void *context, const struct window_row *row, bool first,
 	(void)context, (void)first, (void)last;
 	for (i = 0; i < row->slot_count; i++)
 		printf("%" PRId64 " %" PRIu64 " %" PRIu64
-		       " %u %u %u %d %u %u %u\n",
+		       " %u %u %u %d %u %u %u %" PRIu64 "\n",
 		       row->id, row->key.inode, row->key.window, row->key.line,
 		       row->key.gen, row->slots[i].first, row->slots[i].kind,
 		       row->slots[i].segment, row->slots[i].block,
-		       row->slots[i].birth);
+		       row->slots[i].birth, row->slots[i].sum);
 	return 0;
 }
 
@@ -191,6 +192,22 @@ static void change_slot(struct slot_change *change)
 		fail("can't change the row");
 }
 
+static void add_row(uint64_t inode)
+{
+	const struct window_key key = { inode, 0, 1, 1 };
+	const struct slot zeros = { .kind = SLOT_KIND_ZERO,
+				    .count = 9,
+				    .birth = 1 };
+	uint8_t blob[WINDOW_ROW_BYTES_MAX];
+
+	if (query_run(&queries,
+		      "INSERT INTO windows(inode, window, line, gen, slots)"
+		      " VALUES(?, 0, 1, 1, ?)",
+		      "ib", (int64_t)inode, blob,
+		      window_encode(seed, &key, &zeros, 1, blob)) < 0)
+		fail("can't add a row");
+}
+
 static void get_seed(uint8_t *uuid)
 {
 	sqlite3_stmt *row;
@@ -217,6 +234,10 @@ static void run(int count, char **words, int segments_fd)
 
 	if (strcmp(what, "slots") == 0) {
 		(void)!window_scan(&queries, seed, list_slots, NULL);
+		return;
+	}
+	if (strcmp(what, "add") == 0 && count == 2) {
+		add_row(number(words[1]));
 		return;
 	}
 	if (strcmp(what, "slot") == 0 && count == 5) {

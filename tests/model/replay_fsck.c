@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "apply.h"
+#include "fsck.h"
 #include "space_scan.h"
 
 #define MUST(expression)                                               \
@@ -74,6 +75,21 @@ static void get_seed(struct queries *queries, uint8_t *uuid, uint64_t *seed)
 	query_end(row);
 }
 
+/* Whatever state the store was left in: there is nothing to repair. */
+static void check_store(const char *store_path)
+{
+	struct fsck_options options = { .path = store_path };
+	struct fsck_result result;
+
+	if (fsck_run(&options, &result) == 0)
+		return;
+	fprintf(stderr, "replay: %s %s\n", result.message, result.hint);
+	options.out = stderr;
+	options.verbose = true;
+	(void)fsck_run(&options, &result);
+	abort();
+}
+
 void replay_before_open(const char *store_path)
 {
 	uint8_t uuid[FORMAT_UUID_BYTES];
@@ -84,6 +100,7 @@ void replay_before_open(const char *store_path)
 	sqlite3 *db;
 	int fd;
 
+	check_store(store_path);
 	snprintf(path, sizeof(path), "%s/index.db", store_path);
 	MUST(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ==
 	     SQLITE_OK);
