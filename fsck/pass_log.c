@@ -5,11 +5,9 @@
  * A log without damage is no reason to write: the next mount replays it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "apply.h"
 #include "check.h"
@@ -126,18 +124,6 @@ static int cut(struct log_pass *pass, const struct log_position *end)
 	return rc;
 }
 
-/* Pass 1 has told it: what it leads to may be a good segment. */
-static bool is_link(struct check *check, uint32_t segment)
-{
-	struct stat st;
-	char name[16];
-
-	log_segment_name(segment, name);
-	return fstatat(check->segments_fd, name, &st, AT_SYMLINK_NOFOLLOW) ==
-		       0 &&
-	       !S_ISREG(st.st_mode);
-}
-
 static int tell(struct log_pass *pass, const struct apply_result *result)
 {
 	struct check *check = pass->check;
@@ -158,7 +144,7 @@ static int tell(struct log_pass *pass, const struct apply_result *result)
 		problem(check, PROBLEM_LOG_TORN, &where, "at record %" PRIu64,
 			end->next_lsn);
 	if (result->how != LOG_END_DAMAGED || result->ended_by_trouble ||
-	    is_link(check, end->segment) ||
+	    stored_is_foreign(check, end->segment) ||
 	    !problem(check, PROBLEM_LOG_DAMAGED, &where,
 		     "record %" PRIu64 " can't be read, and was durable",
 		     end->next_lsn))

@@ -2,7 +2,9 @@
 #include "stored.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "check.h"
 
@@ -39,6 +41,17 @@ void stored_end(struct check *check)
 	block_map_fini(&stored->map);
 	free(stored);
 	check->stored = NULL;
+}
+
+bool stored_is_foreign(struct check *check, uint32_t segment)
+{
+	struct stat st;
+	char name[16];
+
+	log_segment_name(segment, name);
+	return fstatat(check->segments_fd, name, &st, AT_SYMLINK_NOFOLLOW) ==
+		       0 &&
+	       !S_ISREG(st.st_mode);
 }
 
 int stored_failed(struct check *check, int rc)

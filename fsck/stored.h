@@ -26,5 +26,8 @@ struct stored {
 NODISCARD int stored_begin(struct check *check);
 /* Before the working copy is closed or exchanged. */
 void stored_end(struct check *check);
+/* Does something else than a file stand in its place? Pass 1 has told it, and
+ * a link may lead to a good segment. */
+bool stored_is_foreign(struct check *check, uint32_t segment);
 /* Tells why the pass can't go on; returns rc. */
 int stored_failed(struct check *check, int rc);
