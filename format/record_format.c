@@ -81,6 +81,10 @@ struct disk_move {
 	struct le32 reserved;
 };
 
+_Static_assert(offsetof(struct disk_move, birth) == MOVE_BIRTH_OFFSET &&
+		       offsetof(struct disk_move, line) == MOVE_LINE_OFFSET,
+	       "as told");
+
 struct disk_move_source {
 	struct le32 segment;
 	struct le16 block;

@@ -42,6 +42,9 @@ enum {
 	RECORD_RAW_BLOCKS_MAX = 256,
 	RECORD_PIECE_BYTES_MAX = RECORD_PAYLOAD_BYTES_MAX - 16,
 	CHUNK_BLOCKS_MAX = 16,
+	/* In the payload of a MOVE; others begin with line and gen. */
+	MOVE_BIRTH_OFFSET = 28,
+	MOVE_LINE_OFFSET = 32,
 };
 
 /* Where a record stands; part of its checksum. */

@@ -20,6 +20,7 @@
 #include <utlist.h>
 
 #include "cache.h"
+#include "fold_notes.h"
 #include "items.h"
 
 /* Of the index; some ms of work for one checkpoint. */
@@ -356,6 +357,8 @@ static int save_all(struct store *store, struct saved_state *state)
 		rc = save_rows(store, state);
 	if (rc == 0)
 		rc = save_meta(store, state);
+	if (rc == 0)
+		rc = fold_notes_save(store);
 	if (rc == 0)
 		rc = index_shrink(store->index, SHRINK_PAGES,
 				  &store->index_loose);

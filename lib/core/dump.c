@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "fold_notes.h"
 #include "state_format.h"
 
 struct dump {
@@ -78,6 +79,21 @@ static int add_line(void *context, const struct line_row *row)
 	};
 
 	return add(context, &entry);
+}
+
+static int add_folds(const struct store *store, struct dump *dump)
+{
+	struct state_entry entry = { .kind = STATE_KIND_FOLD };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < store->fold_count && rc == 0; i++) {
+		entry.fold.line = store->folds[i].line;
+		entry.fold.into = store->folds[i].into;
+		entry.fold.gen = store->folds[i].gen;
+		rc = add(dump, &entry);
+	}
+	return rc;
 }
 
 static int add_branch(void *context, const struct branch_row *row)
@@ -208,6 +224,8 @@ static int fill(struct store *store, struct dump *dump)
 	if (rc == 0)
 		rc = index_lines_load(store->index, add_line, dump);
 	if (rc == 0)
+		rc = add_folds(store, dump);
+	if (rc == 0)
 		rc = index_branches_load(store->index, add_branch, dump);
 	if (rc == 0)
 		rc = index_snapshots_load(store->index, add_snapshot, dump);
@@ -297,10 +315,11 @@ int dump_write(struct store *store)
 	if (rc == 0)
 		rc = append(store, &dump, as_of, &lsn);
 	free(dump.bytes);
-	if (rc == 0)
-		rc = log_sync(store->log, lsn);
 	if (rc < 0)
 		return rc;
+	rc = log_sync(store->log, lsn);
+	if (rc < 0)
+		return store_fail(store, rc, "a flush failed");
 	forget_older(store, as_of);
 	return index_meta_put(store->index, "state_lsn", (int64_t)as_of);
 }

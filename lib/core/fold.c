@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "cache.h"
+#include "fold_notes.h"
 #include "reap_impl.h"
 
 struct fold {
@@ -150,6 +151,7 @@ int fold_line(struct reaper *reaper, const struct line_row *row)
 	struct store *store = reaper->store;
 	struct fold fold = { .line = *row };
 	const struct line *child;
+	uint32_t seen_gen;
 	int rc;
 
 	mutex_lock(&store->order_lock);
@@ -162,6 +164,7 @@ int fold_line(struct reaper *reaper, const struct line_row *row)
 	rc = reap_visit_rows(reaper, row->id, 0, UINT32_MAX, fold_row, &fold);
 	if (rc == 0)
 		rc = fold_items(store, row->id, &fold.child);
+	seen_gen = fold.child.fork_gen;
 	fold.child.parent = row->parent;
 	fold.child.fork_gen = row->fork_gen;
 	fold.child.first_gen = row->first_gen;
@@ -169,6 +172,8 @@ int fold_line(struct reaper *reaper, const struct line_row *row)
 		rc = index_line_put(store->index, &fold.child);
 	if (rc == 0)
 		rc = index_line_delete(store->index, row->id);
+	if (rc == 0)
+		rc = fold_note_add(store, row->id, fold.child.id, seen_gen);
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->order_lock);

@@ -7,14 +7,16 @@
  * I2: blocks are punched only if the log itself says that the records which
  *     name them were durable.
  * I3: a segment's file goes after its row, in the index and in index.bak.
- * I4: what its records said of the store as a whole was said again before
- *     (dump.c).
+ * I4: what its records said of the store as a whole (dump.c), and of blocks
+ *     elsewhere (keep.c), was said again before.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "dump.h"
+#include "keep.h"
 
 /* Dead as of P, so that no saved row refers to it (I1), and the log
  * behind P does not need its records, nor do records behind P name blocks of
@@ -85,16 +87,21 @@ static bool any_told(struct store *store, const struct rowless *dead)
 static int tell_again(struct store *store, const struct rowless *dead)
 	REQUIRES(store->maintenance_lock)
 {
-	int rc = any_told(store, dead) ? dump_write(store) : 0;
+	uint64_t lsn = 0;
+	int rc = keep_records(store, dead, &lsn);
 
-	if (rc == -ENOSPC || rc == -EDQUOT || rc == -ENOMEM) {
+	if (lsn && log_sync(store->log, lsn) < 0)
+		return -EIO;
+	if (rc == 0 && any_told(store, dead))
+		rc = dump_write(store);
+	if (atomic_load(&store->failed))
+		return -EROFS;
+	if (rc < 0)
 		log_message(LOG_LEVEL_NOTICE,
-			    "%s: no room to say in the log again what removed "
-			    "segments said; the index has it",
-			    store->path);
-		rc = 0;
-	}
-	return rc;
+			    "%s: what removed segments said can't be said in "
+			    "the log again: %s; the index has it",
+			    store->path, strerror(-rc));
+	return 0;
 }
 
 /*

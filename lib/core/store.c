@@ -20,6 +20,7 @@
 
 #include "cache.h"
 #include "dump.h"
+#include "fold_notes.h"
 #include "history_impl.h"
 #include "io.h"
 #include "items.h"
@@ -427,6 +428,7 @@ static void store_free(struct store *store)
 	log_close(store->log);
 	index_close(store->index);
 	base_close(store->base);
+	free(store->folds);
 	free(store->layer_rows);
 	free(store->layer_health);
 	if (store->segments_fd >= 0)
@@ -479,6 +481,8 @@ static int open_all(struct store *store, const char *path,
 	rc = store_load_meta(store, &position, &was_clean);
 	if (rc == 0)
 		rc = store_load_graph(store);
+	if (rc == 0)
+		rc = fold_notes_load(store);
 	if (rc == 0)
 		rc = space_map_load(&store->space, store->index);
 	if (rc < 0) {

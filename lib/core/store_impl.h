@@ -91,6 +91,12 @@ struct rowless {
 	size_t count;
 };
 
+/* A line that is another's now: fold_notes.c. */
+struct fold_note {
+	uint32_t line, into, gen;
+	uint64_t lsn; /* of the log when that was so */
+};
+
 struct store {
 	char path[4096];
 	int directory_fd, segments_fd, lock_fd;
@@ -140,6 +146,9 @@ struct store {
 	uint64_t backup_lsn, checkpoint_stored_bytes;
 	bool dumped; /* the log has a dump of the state: dump.c */
 	struct rowless rowless;
+	struct fold_note *folds;
+	size_t fold_count;
+	bool folds_changed;
 	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */
 	int64_t last_checkpoint_ns, last_activity_ns;

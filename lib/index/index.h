@@ -53,6 +53,10 @@ NODISCARD int index_meta_put_blob(struct index *index, const char *key,
 NODISCARD int index_meta_get_blob(struct index *index, const char *key,
 				  void *data, size_t len_bytes);
 
+/* Of any length; *out is to be freed. */
+NODISCARD int index_meta_get_blob_any(struct index *index, const char *key,
+				      void **out, size_t *out_bytes);
+
 /* The lines that a view looks through, oldest first; on each, generations
  * up to and including the limit. Ids and limits both ascend. */
 struct line_path {

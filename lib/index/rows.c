@@ -65,6 +65,31 @@ int index_meta_get_blob(struct index *index, const char *key, void *data,
 	return rc;
 }
 
+int index_meta_get_blob_any(struct index *index, const char *key, void **out,
+			    size_t *out_bytes)
+{
+	AUTO_FREE void *copy = NULL;
+	const void *blob;
+	int rc;
+
+	mutex_lock(&index->lock);
+	rc = meta_row(index, key);
+	if (rc > 0) {
+		rc = 0;
+		blob = sql_blob(index, STATEMENT_META_GET, 0, out_bytes, &rc);
+		copy = malloc(*out_bytes + 1);
+		if (rc == 0 && !copy)
+			rc = -ENOMEM;
+		if (rc == 0 && *out_bytes > 0)
+			memcpy(copy, blob, *out_bytes);
+	}
+	sql_end(index, STATEMENT_META_GET);
+	mutex_unlock(&index->lock);
+	if (rc == 0)
+		*out = TAKE_PTR(copy);
+	return rc;
+}
+
 /* Steps through a statement and gives every row to read_row. */
 typedef int row_reader(struct index *index, void *visit, void *context);
 
