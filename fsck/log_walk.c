@@ -128,6 +128,67 @@ int log_walk_next(struct log_walk *walk, struct record *out_record)
 	return rc;
 }
 
+/* Is there a record of this epoch? everywhere: or only the first one. */
+static bool has_record(struct record_place place, const uint8_t *block,
+		       bool everywhere)
+{
+	struct record record;
+
+	do {
+		if (record_decode(&place, block + place.offset,
+				  FORMAT_BLOCK_BYTES - place.offset,
+				  &record) == 0)
+			return true;
+		place.offset += 8;
+	} while (everywhere &&
+		 place.offset + RECORD_HEADER_BYTES <= FORMAT_BLOCK_BYTES);
+	return false;
+}
+
+/* One whose header is damaged may have records still, which are valid in their
+ * place and epoch: one of those that are likely. */
+static int guess_header(struct log_scan *scan, struct record_place place,
+			const uint8_t *block)
+{
+	const uint32_t epochs[] = { scan->last_epoch, scan->epoch_from,
+				    scan->epoch_from + 1,
+				    scan->epoch_from + 2 };
+	size_t i;
+
+	if (block[0] == 0 &&
+	    memcmp(block, block + 1, FORMAT_BLOCK_BYTES - 1) == 0)
+		return -ENOENT;
+	place.offset = RECORD_BLOCK_HEADER_BYTES;
+	for (i = 0; i < sizeof(epochs) / sizeof(epochs[0]); i++) {
+		place.epoch = epochs[i];
+		if (place.epoch < scan->epoch_from ||
+		    !has_record(place, block, scan->thorough))
+			continue;
+		scan->header = (struct record_block_header){
+			.segment = place.segment,
+			.epoch = place.epoch,
+			.block = place.block,
+		};
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* -ENOENT: it is no record block, or one that is too old. */
+static int find_header(struct log_scan *scan, struct record_place place,
+		       const uint8_t *block)
+{
+	if (record_block_decode(place.seed, block, FORMAT_BLOCK_BYTES,
+				&scan->header) < 0 ||
+	    scan->header.segment != place.segment ||
+	    scan->header.block != place.block)
+		return guess_header(scan, place, block);
+	if (scan->header.epoch < scan->epoch_from)
+		return -ENOENT;
+	scan->last_epoch = scan->header.epoch;
+	return 0;
+}
+
 int log_scan_bytes(struct log_scan *scan, struct location at,
 		   const uint8_t *block, uint32_t offset, log_scan_visit *visit,
 		   void *context)
@@ -140,11 +201,7 @@ int log_scan_bytes(struct log_scan *scan, struct location at,
 	struct record record;
 	int rc;
 
-	if (record_block_decode(place.seed, block, FORMAT_BLOCK_BYTES,
-				&scan->header) < 0 ||
-	    scan->header.segment != at.segment ||
-	    scan->header.block != at.block ||
-	    scan->header.epoch < scan->epoch_from)
+	if (find_header(scan, place, block) < 0)
 		return -ENOENT;
 	place.epoch = scan->header.epoch;
 	place.offset = offset ? offset : RECORD_BLOCK_HEADER_BYTES;
@@ -232,6 +289,7 @@ static int find_proof(struct segment_reader *reader,
 		return rc;
 	scan->reader = reader;
 	scan->epoch_from = epoch_from;
+	scan->thorough = true;
 	for (i = 0; i < count && rc == 0 && !proof.found; i++) {
 		struct location at = { ids[i], 0 };
 		bool same = ids[i] == end->segment;

@@ -66,6 +66,8 @@ struct log_scan {
 	uint32_t epoch_from;	       /* older record blocks are passed over */
 	uint8_t block[FORMAT_BLOCK_BYTES];
 	struct record_block_header header; /* of the last block */
+	uint32_t last_epoch;		   /* of the last sound header */
+	bool thorough; /* where a header is damaged, look for any record */
 };
 
 /* -ENOENT: at is no record block. A negative result of visit ends. */

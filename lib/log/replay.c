@@ -19,6 +19,9 @@
 #include "log_impl.h"
 #include "logging.h"
 
+/* Epochs that a record may have, if the header of its block does not say. */
+enum { EPOCHS_TRIED = 3 };
+
 struct walker {
 	struct log *log;
 	struct log_position at;
@@ -112,6 +115,39 @@ stay:
 	return rc;
 }
 
+/* Does a record of this epoch, at or after at.offset, know it? */
+static bool records_know(struct record_place at, const uint8_t *block,
+			 uint64_t lsn)
+{
+	struct record record;
+
+	for (; at.offset + RECORD_HEADER_BYTES <= FORMAT_BLOCK_BYTES;
+	     at.offset += 8)
+		if (record_decode(&at, block + at.offset,
+				  FORMAT_BLOCK_BYTES - at.offset,
+				  &record) == 0 &&
+		    record.lsn > lsn && record.lsn - record.unsynced >= lsn)
+			return true;
+	return false;
+}
+
+/* In a block whose header does not say its epoch: it may be what is damaged. */
+static bool headless_knows(const struct log *log, struct record_place at,
+			   const uint8_t *block, uint64_t lsn)
+{
+	uint32_t i;
+
+	if (block[0] == 0 &&
+	    memcmp(block, block + 1, FORMAT_BLOCK_BYTES - 1) == 0)
+		return false;
+	for (i = 0; i < EPOCHS_TRIED; i++) {
+		at.epoch = log->position.epoch + i;
+		if (records_know(at, block, lsn))
+			return true;
+	}
+	return false;
+}
+
 /* Does a record in this block, at or after offset, know that lsn was
  * durable? */
 static bool block_knows(struct log *log, int fd, struct location place,
@@ -123,29 +159,23 @@ static bool block_knows(struct log *log, int fd, struct location place,
 		.seed = log->params.seed,
 		.segment = place.segment,
 		.block = place.block,
+		.offset = offset ? offset : RECORD_BLOCK_HEADER_BYTES,
 	};
-	struct record record;
 
 	if (io_read_full(fd, block, sizeof(block),
 			 (uint64_t)place.block * FORMAT_BLOCK_BYTES) !=
-		    sizeof(block) ||
-	    record_block_decode(log->params.seed, block, sizeof(block),
+	    sizeof(block))
+		return false;
+	if (record_block_decode(log->params.seed, block, sizeof(block),
 				&header) < 0 ||
-	    header.segment != place.segment || header.block != place.block ||
-	    header.epoch < log->position.epoch)
+	    header.segment != place.segment || header.block != place.block)
+		return headless_knows(log, at, block, lsn);
+	if (header.epoch < log->position.epoch)
 		return false;
 	if (offset == 0 && header.durable_lsn >= lsn)
 		return true;
 	at.epoch = header.epoch;
-	at.offset = offset ? offset : RECORD_BLOCK_HEADER_BYTES;
-	for (; at.offset + RECORD_HEADER_BYTES <= FORMAT_BLOCK_BYTES;
-	     at.offset += 8)
-		if (record_decode(&at, block + at.offset,
-				  FORMAT_BLOCK_BYTES - at.offset,
-				  &record) == 0 &&
-		    record.lsn > lsn && record.lsn - record.unsynced >= lsn)
-			return true;
-	return false;
+	return records_know(at, block, lsn);
 }
 
 /* The greatest id that a file in the folder has. */

@@ -152,6 +152,23 @@ static void test_proof_behind_a_bad_segment_is_found(void **state)
 	assert_int_equal(seen.records, 0);
 }
 
+/* F-27: nor in a record block whose header is no header. */
+static void test_proof_in_a_block_with_a_bad_header_is_found(void **state)
+{
+	struct log_world *world = *state;
+	struct log_replay_result result;
+	struct seen seen;
+	uint64_t offset;
+
+	fill_block(world);
+	offset = (uint64_t)position(world).block * FORMAT_BLOCK_BYTES;
+	assert_int_equal(log_sync(world->log, log_world_append(world)), 0);
+	log_world_append(world);
+	put(world, 1, offset, "no header", 9);
+	assert_int_equal(replay(world, &seen, &result), -EUCLEAN);
+	assert_int_equal(seen.records, 0);
+}
+
 static void test_proof_behind_a_missing_segment_is_found(void **state)
 {
 	struct log_world *world = *state;
@@ -310,6 +327,7 @@ int main(void)
 		replay_test(test_a_bad_record_before_synced_ones_is_damage),
 		replay_test(test_proof_in_a_later_segment_is_found),
 		replay_test(test_proof_behind_a_bad_segment_is_found),
+		replay_test(test_proof_in_a_block_with_a_bad_header_is_found),
 		replay_test(test_proof_behind_a_missing_segment_is_found),
 		replay_test(test_a_damaged_first_record_block_is_damage),
 		replay_test(test_a_gap_in_the_lsns_ends_the_log),
