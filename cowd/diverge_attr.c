@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "diverge_front.h"
+#include "logging.h"
 
 static void override(const struct mount_options *options, struct stat *st)
 {
@@ -191,7 +192,8 @@ static int set_rest(const struct diverge_found *found, const struct stat *st,
 	const int of_time = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW |
 			    FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW;
 
-	if ((to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) &&
+	/* chown(-1, -1), too, is a change: of the time. */
+	if ((!to_set || (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))) &&
 	    fchownat(found->fd, "",
 		     to_set & FUSE_SET_ATTR_UID ? st->st_uid : (uid_t)-1,
 		     to_set & FUSE_SET_ATTR_GID ? st->st_gid : (gid_t)-1,
@@ -241,8 +243,17 @@ static void set_root(struct diverge *diverge, const struct stat *st, int to_set)
 void diverge_touch_root(struct diverge *diverge)
 {
 	const struct stat st = { .st_mtim = { 0 } };
+	const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT },
+					 { .tv_nsec = UTIME_NOW } };
+	unsigned base = diverge_base(diverge);
 
-	set_root(diverge, &st, FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW);
+	if (diverge_is_fixed(diverge, base))
+		set_root(diverge, &st,
+			 FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW);
+	else if (utimensat(diverge->layers[base].fd, "", now, AT_EMPTY_PATH) <
+		 0)
+		log_message(LOG_LEVEL_DEBUG, "the root's time stays: %s",
+			    strerror(errno));
 }
 
 static int set_attr(fuse_req_t req, const struct diverge_request *request,

@@ -64,6 +64,7 @@ struct diverge_node {
 	struct diverge_name *names; /* NULL: the root, or nameless */
 	mode_t kind;		    /* S_IFMT bits */
 	ino_t shown_inode;	    /* 0: not told yet */
+	ino_t base_inode;	    /* diverge_node.c */
 	uint64_t references;	    /* look-ups, children, requests, handles */
 	struct diverge_handle *handles;
 	bool has_object;
@@ -218,7 +219,9 @@ NODISCARD int diverge_node_get(struct diverge *diverge, fuse_ino_t id,
 			       struct diverge_node **out_node);
 void diverge_node_put(struct diverge *diverge, struct diverge_node *node,
 		      uint64_t count);
-/* PATH_MAX bytes. With names held. -ENOENT: it has no name any more. */
+/* PATH_MAX bytes. With names held. -ENOENT: it has no name any more; of a file
+ * that is open, or has several, none that leads to it: others, or a rollback,
+ * may have taken some away. */
 NODISCARD int diverge_node_path(struct diverge *diverge,
 				const struct diverge_node *node, char *path);
 /* The node of a name, which the kernel will know: with a reference. */

@@ -125,15 +125,45 @@ static int give_owner(fuse_req_t req, int parent_fd, const char *name,
 	return 0;
 }
 
+#define DEFAULT_LIST "system.posix_acl_default"
+
+enum { LIST_BYTES_MAX = 65536 };
+
 /* A default list of the directory takes the place of the umask. */
 static mode_t mask_mode(fuse_req_t req, int parent_fd, mode_t mode)
 {
 	struct diverge_fd_path path = diverge_fd_path(parent_fd);
 
-	if (S_ISLNK(mode) ||
-	    getxattr(path.text, "system.posix_acl_default", NULL, 0) > 0)
+	if (S_ISLNK(mode) || getxattr(path.text, DEFAULT_LIST, NULL, 0) > 0)
 		return mode;
 	return mode & ~(fuse_req_ctx(req)->umask & 0777);
+}
+
+/* What is made gets the default list of the directory as the mount shows it:
+ * that of another layer. */
+static void hand_list_down(const struct diverge *diverge, const char *path,
+			   unsigned layer, int parent_fd)
+{
+	AUTO_FOUND struct diverge_found found = DIVERGE_FOUND_NONE;
+	struct diverge_fd_path own = diverge_fd_path(parent_fd), shown;
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *list = malloc(LIST_BYTES_MAX);
+	char parent[PATH_MAX];
+	ssize_t bytes;
+
+	if (!slash || !list)
+		return;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	if (diverge_find(diverge, parent, &found) < 0 || found.layer == layer)
+		return;
+	shown = diverge_fd_path(found.fd);
+	bytes = getxattr(shown.text, DEFAULT_LIST, list, LIST_BYTES_MAX);
+	if ((bytes < 0 ? removexattr(own.text, DEFAULT_LIST) :
+			 setxattr(own.text, DEFAULT_LIST, list, (size_t)bytes,
+				  0)) < 0 &&
+	    errno != ENODATA)
+		log_message(LOG_LEVEL_DEBUG, "%s: its default list stays: %s",
+			    parent, strerror(errno));
 }
 
 static int make_in(fuse_req_t req, const char *path, struct making *making)
@@ -148,6 +178,7 @@ static int make_in(fuse_req_t req, const char *path, struct making *making)
 	parent_fd = diverge_layer_parent(diverge, making->layer, path, &name);
 	if (parent_fd < 0)
 		return parent_fd;
+	hand_list_down(diverge, path, making->layer, parent_fd);
 	making->mode = mask_mode(req, parent_fd, making->mode);
 	rc = diverge_clear_masked(diverge, path);
 	if (rc == 0)

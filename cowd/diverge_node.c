@@ -224,8 +224,10 @@ void diverge_node_put(struct diverge *diverge, struct diverge_node *node,
 	mutex_unlock(&diverge->lock);
 }
 
-int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
-		      char *path)
+/* By the nr-th of its names. */
+static int path_by_name(struct diverge *diverge,
+			const struct diverge_node *node, unsigned nr,
+			char *path)
 {
 	size_t at = PATH_MAX - 1;
 	int rc = 0;
@@ -234,8 +236,11 @@ int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
 	mutex_lock(&diverge->lock);
 	while (node != diverge->root && rc == 0) {
 		const struct diverge_name *name = node->names;
-		size_t length = name ? strlen(name->key.text) : 0;
+		size_t length;
 
+		for (; name && nr > 0; nr--)
+			name = name->next;
+		length = name ? strlen(name->key.text) : 0;
 		if (!name)
 			rc = -ENOENT;
 		else if (length + 1 > at)
@@ -253,6 +258,45 @@ int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
 	return rc;
 }
 
+/* How many names it has, if one of them may be gone, and another way lead to
+ * it; else 0. */
+static unsigned doubtful_names(struct diverge *diverge,
+			       const struct diverge_node *node,
+			       struct diverge_object *object)
+{
+	const struct diverge_name *name;
+	unsigned count = 0;
+
+	mutex_lock(&diverge->lock);
+	for (name = node->names; name; name = name->next)
+		count++;
+	if (!node->has_object || (count == 1 && !node->handles))
+		count = 0;
+	*object = node->object;
+	mutex_unlock(&diverge->lock);
+	return count;
+}
+
+int diverge_node_path(struct diverge *diverge, const struct diverge_node *node,
+		      char *path)
+{
+	struct diverge_object object;
+	unsigned count = doubtful_names(diverge, node, &object), nr;
+
+	if (!count)
+		return path_by_name(diverge, node, 0, path);
+	for (nr = 0; nr < count; nr++) {
+		AUTO_FOUND struct diverge_found found = DIVERGE_FOUND_NONE;
+
+		if (path_by_name(diverge, node, nr, path) == 0 &&
+		    diverge_find(diverge, path, &found) == 0 &&
+		    found.st.st_ino == object.inode &&
+		    found.st.st_dev == object.device)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 /* What the name leads to, or NULL: the name is gone then. object NULL: it may
  * be anything of that kind. */
 static struct diverge_node *match_name(struct diverge *diverge,
@@ -268,8 +312,9 @@ static struct diverge_node *match_name(struct diverge *diverge,
 	if (node->kind == kind && (!other || other == node)) {
 		if (!object || same)
 			return node;
-		/* It was copied, or somebody put another file there. */
-		if (!name->next && node->names == name) {
+		/* It was copied. Where nothing is, which is where the base may
+		 * be changed, somebody put another file there. */
+		if (diverge->holes && !name->next && node->names == name) {
 			set_object(diverge, node, object);
 			return node;
 		}
@@ -278,15 +323,23 @@ static struct diverge_node *match_name(struct diverge *diverge,
 	return NULL;
 }
 
+/* base_inode: of a directory that a base has which may be changed; another one
+ * may have taken its place there, as by a rollback. */
 static struct diverge_node *know_locked(struct diverge *diverge,
 					struct diverge_node *parent,
 					const char *text, mode_t kind,
-					const struct diverge_object *object)
+					const struct diverge_object *object,
+					ino_t base_inode)
 	REQUIRES(diverge->lock)
 {
 	struct diverge_name *name = find_named(diverge, parent, text);
 	struct diverge_node *node = NULL, *found = NULL;
 
+	if (name && base_inode && name->node->base_inode &&
+	    name->node->base_inode != base_inode) {
+		put_locked(diverge, take_name(diverge, name), 1);
+		name = NULL;
+	}
 	if (object)
 		HASH_FIND(by_object, diverge->objects, object, sizeof(*object),
 			  found);
@@ -298,6 +351,7 @@ static struct diverge_node *know_locked(struct diverge *diverge,
 		node = match_name(diverge, name, kind, object, found);
 	if (node) {
 		node->references++;
+		node->base_inode = base_inode;
 		return node;
 	}
 	node = found;
@@ -313,6 +367,7 @@ static struct diverge_node *know_locked(struct diverge *diverge,
 	}
 	if (object && !found)
 		set_object(diverge, node, object);
+	node->base_inode = base_inode;
 	return node;
 }
 
@@ -336,11 +391,13 @@ int diverge_node_know(struct diverge *diverge, struct diverge_node *parent,
 {
 	struct diverge_object object;
 	const struct diverge_object *known = object_of(diverge, found, &object);
+	bool is_changing = !diverge->holes && S_ISDIR(found->st.st_mode) &&
+			   found->layer == diverge_base(diverge);
 	struct diverge_node *node;
 
 	mutex_lock(&diverge->lock);
 	node = know_locked(diverge, parent, name, found->st.st_mode & S_IFMT,
-			   known);
+			   known, is_changing ? found->st.st_ino : 0);
 	mutex_unlock(&diverge->lock);
 	if (!node)
 		return -ENOMEM;

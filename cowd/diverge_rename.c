@@ -48,7 +48,8 @@ static int move_file(const struct renaming *renaming)
 
 	if (!diverge_is_fixed(diverge, source->layer))
 		rc = rename_between(diverge, source->layer, renaming->from,
-				    renaming->place, renaming->to, 0);
+				    renaming->place, renaming->to,
+				    renaming->flags & RENAME_WHITEOUT);
 	if (rc == -EXDEV)
 		rc = diverge_copy(diverge, source, renaming->place,
 				  renaming->to, INT64_MAX);
@@ -95,7 +96,11 @@ static int rename_file(const struct renaming *renaming)
 				    renaming->to);
 		return rc;
 	}
-	return diverge_remove_rest(diverge, renaming->from, st->st_mode);
+	/* Base's alone: what is there now is the whiteout. */
+	return renaming->flags & RENAME_WHITEOUT ?
+		       0 :
+		       diverge_remove_rest(diverge, renaming->from,
+					   st->st_mode);
 }
 
 /* In the layers [0, end) that have it and may be changed. */
@@ -107,6 +112,9 @@ static int rename_layers(const struct renaming *renaming, unsigned end,
 	int rc = 0;
 
 	for (i = 0; i < end && rc == 0; i++) {
+		unsigned flags = i == diverge_base(diverge) ?
+					 renaming->flags & RENAME_WHITEOUT :
+					 0;
 		AUTO_CLOSE int fd = -1;
 
 		if (diverge_is_fixed(diverge, i))
@@ -116,7 +124,7 @@ static int rename_layers(const struct renaming *renaming, unsigned end,
 			continue;
 		rc = fd < 0 ? fd : diverge_make_parents(diverge, i, to);
 		if (rc == 0)
-			rc = rename_between(diverge, i, from, i, to, 0);
+			rc = rename_between(diverge, i, from, i, to, flags);
 		count += rc == 0;
 	}
 	*out_count = count;
@@ -273,6 +281,11 @@ static int rename_it(struct renaming *renaming)
 	if (rc == 0 && diverge_is_fixed(renaming->diverge, source->layer))
 		rc = diverge_place(renaming->req, renaming->from, &source->st,
 				   true, &ignored);
+	/* One of base's in a place of base's: nobody else knows whiteouts. */
+	if (rc == 0 && (renaming->flags & RENAME_WHITEOUT) &&
+	    (source->layer != diverge_base(renaming->diverge) ||
+	     renaming->place != source->layer))
+		rc = -EINVAL;
 	if (rc < 0)
 		return rc;
 	if (renaming->flags & RENAME_EXCHANGE)
@@ -357,11 +370,12 @@ void diverge_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 				     .flags = flags,
 				     .source.fd = -1,
 				     .target.fd = -1 };
+	unsigned known = RENAME_NOREPLACE | RENAME_EXCHANGE |
+			 (diverge->holes ? 0 : RENAME_WHITEOUT);
 	struct diverge_request request;
 	struct diverge_node *node;
-	int rc = flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ?
-			 -EINVAL :
-			 diverge_node_get(diverge, parent, &node);
+	int rc = flags & ~known ? -EINVAL :
+				  diverge_node_get(diverge, parent, &node);
 
 	if (rc == 0) {
 		rc = diverge_begin(&request, req, new_parent, new_name, true);

@@ -314,6 +314,17 @@ static void answer_blindly(const struct seek *seek)
 						    (off_t)attr.size_bytes);
 }
 
+/* Below rules, or without root, the mount can't be reached: what is dropped is
+ * written, too. */
+static bool is_written_back(const struct seek *seek)
+{
+	struct mount *mount = front_mount(seek->req);
+
+	return front_write_back(mount) == 0 ||
+	       fuse_lowlevel_notify_inval_inode(mount->session, seek->id, 0,
+						0) == 0;
+}
+
 /* The mount stays until mounts_unuse. */
 static void *seek_after_write_back(void *context)
 {
@@ -321,7 +332,7 @@ static void *seek_after_write_back(void *context)
 	struct mount *mount = front_mount(seek->req);
 	struct mounts *mounts = mount->owner;
 
-	if (front_write_back(mount) < 0)
+	if (!is_written_back(seek))
 		answer_blindly(seek);
 	else
 		answer_seek(seek);

@@ -139,6 +139,9 @@ static inline int front_data_errno(int rc)
 	return rc == -ESTALE ? EIO : front_errno(rc);
 }
 
+/* tree_xattr.c: leaves out names of xattrs that only root may see; the bytes
+ * that are left. */
+size_t front_filter_names(char *names, size_t bytes);
 /* tree_slot.c */
 NODISCARD int front_open(struct mount *mount, struct failure *failure);
 void front_close(struct mount *mount);

@@ -87,8 +87,7 @@ void front_setxattr(fuse_req_t req, fuse_ino_t id, const char *name,
 	front_end(mount, node);
 }
 
-/* Leaves out what only root may see; the bytes that are left. */
-static size_t filter(char *names, size_t bytes)
+size_t front_filter_names(char *names, size_t bytes)
 {
 	size_t from, kept = 0, len_bytes;
 
@@ -147,7 +146,7 @@ void front_listxattr(fuse_req_t req, fuse_ino_t id, size_t size)
 	}
 	rc = list_all(node, &names, &bytes);
 	if (rc == 0 && fuse_req_ctx(req)->uid != 0)
-		bytes = filter(names, bytes);
+		bytes = front_filter_names(names, bytes);
 	if (rc == 0 && size > 0 && bytes > size)
 		rc = -ERANGE;
 	reply_value(req, rc, names, size, bytes);
