@@ -41,6 +41,9 @@ struct check {
 	/* The index on disk can't be used: the copy is made of index.bak, or
 	 * anew. */
 	bool replaced;
+	/* Something is left that would make later passes take what is sound
+	 * for damage: they are left out. */
+	bool misled;
 	uint64_t undo_count; /* entries in the undo file */
 
 	/* Of meta, from pass 2 on. */
@@ -84,6 +87,7 @@ NODISCARD int check_progress(struct check *check, uint64_t done,
 int pass1_store(struct check *check);
 int pass2_index(struct check *check);
 int pass3_history(struct check *check);
+int pass4_names(struct check *check);
 int pass_log(struct check *check);
 int pass5_windows(struct check *check);
 int pass6_segments(struct check *check);

@@ -19,6 +19,7 @@ const struct pass check_passes[] = {
 	{ 2, "log", 0, true, pass_log },
 	{ 3, "lines, branches and snapshots", FSCK_PART_INDEX, true,
 	  pass3_history },
+	{ 4, "names and inodes", FSCK_PART_INDEX, false, pass4_names },
 	{ 5, "windows", FSCK_PART_INDEX, false, pass5_windows },
 	{ 6, "segments", FSCK_PART_CHUNKS, false, pass6_segments },
 	{ 7, "space", FSCK_PART_INDEX, false, pass7_space },
@@ -85,6 +86,12 @@ static int run_passes(struct check *check)
 		/* Without an index there is nothing to look at. */
 		if (!wanted(check, pass) || (pass->number > 2 && !check->work))
 			continue;
+		if (check->misled) {
+			report_say(check,
+				   "Pass %u: %-48s left out until then\n",
+				   pass->number, pass->title);
+			continue;
+		}
 		report_pass_begin(check, pass);
 		rc = pass->run(check);
 		if (rc == 0)

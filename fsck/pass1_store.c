@@ -102,6 +102,8 @@ static int check_segment(struct check *check, const char *name,
 	struct problem_where where = { .file = name };
 
 	where.segment = place_segment_of(name);
+	if (strcmp(name, "spare.tmp") == 0)
+		return 0;
 	if (where.segment == 0) {
 		problem(check,
 			strcmp(name, "next.tmp") == 0 ? PROBLEM_LEFT_OVER :

@@ -8,8 +8,6 @@
 
 #include "check.h"
 
-enum { STEPS_MAX = 4 << 20 }; /* of one search for a name */
-
 static void *grow(void *list, size_t count, size_t item_bytes)
 {
 	/* Doubles at each power of two. */
@@ -116,6 +114,47 @@ static void mark(struct past *past)
 	}
 }
 
+/* Parents stand before their children, so one loop each way will do. */
+static void order(struct past *past)
+{
+	struct past_line *lines = past->lines;
+	uint32_t next = 0;
+	size_t i;
+
+	for (i = 0; i < past->line_count; i++) {
+		struct past_line *line = &lines[i];
+		struct past_line *down = past_find_line(past, line->parent);
+		const struct past_line *far;
+
+		line->end = 1; /* for now: how many it and its children are */
+		line->jump = (uint32_t)i + 1;
+		if (!down || down >= line)
+			continue;
+		line->down = (uint32_t)(down - lines) + 1;
+		line->depth = down->depth + 1;
+		far = &lines[down->jump - 1];
+		line->jump =
+			down->depth - far->depth ==
+					far->depth -
+						lines[far->jump - 1].depth ?
+				far->jump :
+				line->down;
+	}
+	for (i = past->line_count; i-- > 0;)
+		if (lines[i].down)
+			lines[lines[i].down - 1].end += lines[i].end;
+	/* begin: where the next child of a line begins, while we pass. */
+	for (i = 0; i < past->line_count; i++) {
+		uint32_t count = lines[i].end;
+		uint32_t *from = lines[i].down ? &lines[lines[i].down - 1].end :
+						 &next;
+
+		lines[i].begin = *from;
+		*from += count;
+		lines[i].end = lines[i].begin + 1; /* its first child's */
+	}
+}
+
 int past_load(struct check *check, struct past *past)
 {
 	int rc;
@@ -135,8 +174,10 @@ int past_load(struct check *check, struct past *past)
 			  "SELECT id, line, gen, state, name, branch FROM "
 			  "snapshots ORDER BY id",
 			  take_snapshot);
-	if (rc == 0)
+	if (rc == 0) {
 		mark(past);
+		order(past);
+	}
 	return rc;
 }
 
@@ -185,59 +226,56 @@ struct past_branch *past_find_branch(const struct past *past, uint32_t id)
 		    id);
 }
 
+/* The last line of the way down from `at` whose number is above line. */
+static const struct past_line *climb(const struct past *past,
+				     const struct past_line *at, uint32_t line)
+{
+	for (;;) {
+		const struct past_line *far = &past->lines[at->jump - 1];
+
+		if (far == at || far->id <= line)
+			far = at->down ? &past->lines[at->down - 1] : at;
+		if (far == at || far->id <= line)
+			return at;
+		at = far;
+	}
+}
+
 uint32_t past_limit(const struct past *past, uint32_t at_line, uint32_t at_gen,
 		    uint32_t line)
 {
-	while (at_line > line) {
-		const struct past_line *at = past_find_line(past, at_line);
+	const struct past_line *at;
 
-		if (!at)
-			return 0;
-		at_line = at->parent;
-		at_gen = at->fork_gen;
-	}
-	return at_line == line ? at_gen : 0;
-}
-
-/* As past_limit() with at most *steps, of which it takes what it needs. */
-static bool sees(const struct past *past, uint32_t at_line, uint32_t at_gen,
-		 const struct problem_where *wanted, uint32_t *steps)
-{
-	while (at_line > wanted->line && *steps > 0) {
-		const struct past_line *at = past_find_line(past, at_line);
-
-		if (!at)
-			return false;
-		at_line = at->parent;
-		at_gen = at->fork_gen;
-		--*steps;
-	}
-	return at_line == wanted->line && at_gen >= wanted->gen;
+	if (at_line == line)
+		return at_gen;
+	at = at_line > line ? past_find_line(past, at_line) : NULL;
+	if (!at)
+		return 0;
+	at = climb(past, at, line);
+	return at->parent == line ? at->fork_gen : 0;
 }
 
 bool past_name_view(const struct past *past, uint32_t line, uint32_t gen,
 		    struct problem_where *where)
 {
-	const struct problem_where wanted = { .line = line, .gen = gen };
-	uint32_t steps = STEPS_MAX;
 	size_t i;
 
-	for (i = 0; i < past->branch_count && steps > 0; i++) {
+	for (i = 0; i < past->branch_count; i++) {
 		const struct past_branch *branch = &past->branches[i];
 
 		if (branch->state == 2 ||
-		    !sees(past, branch->line, branch->gen, &wanted, &steps))
+		    past_limit(past, branch->line, branch->gen, line) < gen)
 			continue;
 		where->branch = branch->name;
 		return true;
 	}
-	for (i = 0; i < past->snapshot_count && steps > 0; i++) {
+	for (i = 0; i < past->snapshot_count; i++) {
 		const struct past_snapshot *snapshot = &past->snapshots[i];
 		const struct past_branch *branch =
 			past_find_branch(past, snapshot->branch);
 
 		if (snapshot->state == 2 ||
-		    !sees(past, snapshot->line, snapshot->gen, &wanted, &steps))
+		    past_limit(past, snapshot->line, snapshot->gen, line) < gen)
 			continue;
 		where->branch = branch ? branch->name : NULL;
 		where->snapshot = snapshot->name;

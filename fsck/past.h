@@ -19,6 +19,12 @@ struct past_line {
 	uint32_t last_point; /* the newest generation of it that a snapshot
 			      * sees, or a line left at; 0: none */
 	uint32_t head;	     /* the branch that writes to it; 0: none */
+	/* For ways down in few steps: index + 1 of its parent (0: none) and
+	 * of a line further down or itself; how many are below it. */
+	uint32_t down, jump, depth;
+	/* Lines in an order in which all that left a line stand behind it,
+	 * without others between: its number, and that behind the last. */
+	uint32_t begin, end;
 };
 
 struct past_branch {

@@ -126,6 +126,28 @@ const struct problem_row problem_rows[] = {
 	  "a counter would give out numbers that are in use",
 	  "move it behind them", NULL },
 
+	{ PROBLEM_ITEM, "P4-ITEM", ERROR, LOSES,
+	  "a piece of metadata does not fit its checksum, or can't be",
+	  "put it back as index.bak has it, or keep what can be read, or "
+	  "remove it",
+	  "what was changed of it since, or the piece" },
+	{ PROBLEM_NO_INODE, "P4-NOINODE", ERROR, LOSES,
+	  "names lead to an inode that is not there",
+	  "make it anew of its data, or of an older version",
+	  "its owner, mode and times, and where exactly it ends" },
+	{ PROBLEM_LINK_COUNT, "P4-NLINK", ERROR, SAFE,
+	  "the count of names is wrong", "set it", NULL },
+	{ PROBLEM_NAMELESS, "P4-NONAME", ERROR, SAFE, "an inode has no name",
+	  "give it one in lost+found", NULL },
+	{ PROBLEM_NAMELESS_KEPT, "P4-KEPT", NOTE,
+	  "an inode of a snapshot has no name; it goes with the snapshot", NULL,
+	  NULL },
+	{ PROBLEM_PARENT, "P4-PARENT", ERROR, SAFE,
+	  "a directory tells another one as its parent", "set it", NULL },
+	{ PROBLEM_ORPHAN, "P4-ORPHAN", ERROR, SAFE,
+	  "an inode with a name is marked to be deleted at the next opening",
+	  "take the mark away", NULL },
+
 	{ PROBLEM_WINDOW_ROW, "P5-ROW", ERROR, SAFE,
 	  "the row that says where the file's blocks are is damaged",
 	  "put it back as index.bak and the log have it", NULL },
@@ -272,6 +294,21 @@ static bool may_fix(struct check *check, const struct problem_row *row)
 	return false;
 }
 
+/* What is left of these looks like damage elsewhere. */
+static bool misleads(const struct problem_row *row)
+{
+	static const enum problem_number numbers[] = {
+		PROBLEM_LINE,	     PROBLEM_LINE_LOST, PROBLEM_LINE_UNKNOWN,
+		PROBLEM_BRANCH_LOST, PROBLEM_ITEM,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] == row->number)
+			return true;
+	return false;
+}
+
 bool problem(struct check *check, enum problem_number number,
 	     const struct problem_where *where, const char *format, ...)
 {
@@ -291,6 +328,7 @@ bool problem(struct check *check, enum problem_number number,
 		report_problem(check, row, where ? where : &nowhere, detail,
 			       false);
 	fix = may_fix(check, row);
+	check->misled |= !fix && misleads(row);
 	if (row->class == PROBLEM_CLASS_NOTE) {
 		result->note_count++;
 	} else {
