@@ -16,9 +16,16 @@ static inline struct timespec stat_time(int64_t ns)
 	return time;
 }
 
+/* Of a year before 1678 or after 2261: the first, or last, that there is. */
 static inline int64_t stat_time_ns(const struct timespec *time)
 {
-	return time->tv_sec * INT64_C(1000000000) + time->tv_nsec;
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t)time->tv_sec, INT64_C(1000000000),
+				   &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)time->tv_nsec, &ns))
+		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
 }
 
 /* By the clock that the kernel takes the times of FUSE from: by a finer one
