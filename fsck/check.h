@@ -88,6 +88,7 @@ int pass1_store(struct check *check);
 int pass2_index(struct check *check);
 int pass3_history(struct check *check);
 int pass4_names(struct check *check);
+int pass8_base(struct check *check);
 int pass_log(struct check *check);
 int pass5_windows(struct check *check);
 int pass6_segments(struct check *check);

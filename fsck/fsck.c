@@ -23,6 +23,7 @@ const struct pass check_passes[] = {
 	{ 5, "windows", FSCK_PART_INDEX, false, pass5_windows },
 	{ 6, "segments", FSCK_PART_CHUNKS, false, pass6_segments },
 	{ 7, "space", FSCK_PART_INDEX, false, pass7_space },
+	{ 8, "base", FSCK_PART_BASE, false, pass8_base },
 	{ 0, NULL, 0, false, NULL },
 };
 

@@ -207,6 +207,21 @@ const struct problem_row problem_rows[] = {
 	{ PROBLEM_SPACE_UNKNOWN, "P7-UNKNOWN", ERROR, SAFE,
 	  "a segment is in use of which the index knows nothing",
 	  "find out what is used of it", NULL },
+
+	{ PROBLEM_BASE_ROW, "P8-ROW", ERROR, SAFE,
+	  "what the store was made over is missing in the index, or can't be",
+	  "put it back as index.bak has it", NULL },
+	{ PROBLEM_BASE_LOST, "P8-ROWLOST", ERROR, NONE,
+	  "what the store was made over is missing in the index, and nothing "
+	  "tells it",
+	  NULL, NULL },
+	{ PROBLEM_BASE_MISSING, "P8-MISSING", ERROR, NONE,
+	  "base can't be opened", NULL, NULL },
+	{ PROBLEM_BASE_CHANGED, "P8-CHANGED", ERROR, NONE,
+	  "base is not what the store was made over", NULL, NULL },
+	{ PROBLEM_BASE_SNAPSHOT, "P8-STORE", NOTE,
+	  "is a snapshot of another store, which is to be checked by itself",
+	  NULL, NULL },
 };
 
 const unsigned problem_row_count =

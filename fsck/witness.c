@@ -59,7 +59,7 @@ int witness_row(struct check *check, const char *table, int64_t id,
 	*out_statement = NULL;
 	if (!backup)
 		return 0;
-	snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE id = ?", table);
+	snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE rowid = ?", table);
 	if (sqlite3_prepare_v2(backup, sql, -1, out_statement, NULL) !=
 		    SQLITE_OK ||
 	    sqlite3_bind_int64(*out_statement, 1, id) != SQLITE_OK)
