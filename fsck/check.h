@@ -58,6 +58,7 @@ struct check {
 	/* Where the log stood before it was applied: what is installed says
 	 * that all before the new position is durable. 0: nothing moved. */
 	uint32_t sync_from_segment;
+	uint32_t new_segment; /* is created when all is put in place; 0: none */
 };
 
 /* A pass returns 0, -EINTR when it was stopped, or another negative errno

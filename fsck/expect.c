@@ -9,7 +9,7 @@
 
 #include "io.h"
 
-enum { READ_BLOCKS = 256, CHUNK_BLOCKS = 16 };
+enum { READ_BLOCKS = 64, CHUNK_BLOCKS = 16 }; /* fits a processor's cache */
 
 bool expect_slot(struct expect *expect, const struct slot *slot)
 {

@@ -80,6 +80,21 @@ static int ask_segments(struct check *check, const struct identity *wanted,
 	return rc;
 }
 
+int identity_of_segments(struct check *check)
+{
+	const struct identity nobody = { 0 };
+	struct identity found = { 0 };
+	int rc = ask_segments(check, &nobody, &found);
+
+	if (rc < 0)
+		return rc;
+	if (!found.known)
+		return -EUCLEAN;
+	memcpy(check->uuid, found.uuid, sizeof(check->uuid));
+	check->seed = found.seed;
+	return 0;
+}
+
 static int from_meta(struct check *check, struct identity *out)
 {
 	AUTO_STATEMENT sqlite3_stmt *statement = NULL;

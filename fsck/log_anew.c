@@ -85,6 +85,7 @@ int log_anew(struct check *check, uint64_t last_lsn, uint32_t last_epoch,
 	if (rc < 0)
 		return rc;
 	check->install = true;
+	check->new_segment = id;
 	rc = save(check);
 	return rc < 0 ? stored_failed(check, rc) : 0;
 }

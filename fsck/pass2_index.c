@@ -18,6 +18,7 @@
 #include "index_state.h"
 #include "io.h"
 #include "place.h"
+#include "rebuild.h"
 
 static int newer(struct check *check)
 {
@@ -152,6 +153,19 @@ static int mend(struct check *check, const struct index_state *state)
 	return rc;
 }
 
+/* Nor can index.bak. */
+static int use_segments(struct check *check, const char *detail)
+{
+	struct problem_where where = { .file = "index.db" };
+
+	work_close(check);
+	if (!problem(check, PROBLEM_INDEX_SEGMENTS, &where, "%s", detail))
+		return 0;
+	check->install = true;
+	check->replaced = true;
+	return rebuild_from_segments(check);
+}
+
 /* index.db can't be used: index.bak and the log have the same. */
 static int use_backup(struct check *check, enum problem_number number,
 		      const char *detail)
@@ -167,12 +181,10 @@ static int use_backup(struct check *check, enum problem_number number,
 	check->install = true;
 	check->replaced = true;
 	rc = open_copy(check, "index.bak", &state);
-	if (rc == -EUCLEAN || rc == -ENOENT) {
-		check_failed(check, -EUCLEAN, "index.bak is no help: %s",
-			     rc == -ENOENT ? "there is none" : state.detail);
-		check_hint(check, "restore the store from a backup");
-		return -EUCLEAN;
-	}
+	if (rc == -EUCLEAN || rc == -ENOENT)
+		return use_segments(check, rc == -ENOENT ?
+						   "there is no index.bak" :
+						   state.detail);
 	return rc == 0 ? mend(check, &state) : rc;
 }
 
@@ -200,6 +212,8 @@ static int take_index(struct check *check)
 
 	if (check->options->rebuild == FSCK_REBUILD_INDEX)
 		return use_backup(check, PROBLEM_INDEX_REBUILD, "");
+	if (check->options->rebuild == FSCK_REBUILD_SEGMENTS)
+		return use_segments(check, "");
 	rc = open_copy(check, "index.db", &state);
 	if (rc == -ENOENT)
 		return use_backup(check, PROBLEM_INDEX_MISSING, "");

@@ -218,7 +218,8 @@ static int mend_missing(struct segment_pass *pass, const struct expect *expect)
 					     .segment = expect->segment };
 	int rc;
 
-	if (stored_is_foreign(check, expect->segment))
+	if (expect->segment == check->new_segment ||
+	    stored_is_foreign(check, expect->segment))
 		return 0;
 	log_segment_name(expect->segment, file + strlen(file));
 	if (expect->rc != -ENOENT)

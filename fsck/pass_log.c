@@ -163,6 +163,8 @@ int pass_log(struct check *check)
 	if (rc < 0 || !check->work)
 		return rc;
 	stored = check->stored;
+	if (check->new_segment) /* the index was made with all that it had */
+		return 0;
 	check->sync_from_segment = check->position.segment;
 	rc = apply_new(&stored->queries, &stored->reader, &stored->map,
 		       &pass.apply);

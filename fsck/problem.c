@@ -79,6 +79,11 @@ const struct problem_row problem_rows[] = {
 	{ PROBLEM_INDEX_REBUILD, "P2-REBUILD", WARNING, SAFE,
 	  "the index is to be made anew", "use index.bak, and the log after it",
 	  NULL },
+	{ PROBLEM_INDEX_SEGMENTS, "P2-SEGMENTS", ERROR, LOSES,
+	  "the index is to be made of the segments alone",
+	  "put together what they say",
+	  "names and attributes of trees that no record holds any more, and older "
+	  "entries of the operation log" },
 
 	{ PROBLEM_LINE, "P3-LINE", ERROR, SAFE,
 	  "a line is missing, or its row can't be",

@@ -40,6 +40,7 @@ enum problem_number {
 	PROBLEM_LOG_RECORD = 223,
 	PROBLEM_LOG_GENERATION = 224,
 	PROBLEM_INDEX_REBUILD = 225,
+	PROBLEM_INDEX_SEGMENTS = 226,
 	/* 3: lines, branches, snapshots, holds, operations, counters */
 	PROBLEM_LINE = 301,
 	PROBLEM_LINE_LOST = 302,

@@ -21,7 +21,7 @@ finds_asked() { # CODE OPTION
 	fsck 4 -n "$2" "$T"
 	says "$1"
 	unchanged "$WORK/before"
-	fsck 1 -p "$2" "$T"
+	fsck 1 -y "$2" "$T"
 	says "$1"
 }
 
@@ -31,4 +31,13 @@ intact
 fresh
 rm -f "$T"/index.db*
 fsck 1 -p "$T"
+intact
+
+# Of the segments alone.
+fresh
+finds_asked P2-SEGMENTS --rebuild-index=segments
+intact
+fresh
+rm -f "$T"/index.*
+fsck 1 -y "$T"
 intact
