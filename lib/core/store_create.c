@@ -18,10 +18,16 @@
 static void remove_store(int directory_fd, const char *path)
 {
 	static const char *const files[] = {
-		"segments/00000001.seg", "index.db",
-		"index.db-wal",		 "index.bak",
-		"index.bak.tmp",	 "store.conf",
-		"store.conf.tmp",	 "lock",
+		"segments/00000001.seg",
+		"index.db",
+		"index.db-wal",
+		"index.db-journal",
+		"index.bak",
+		"index.bak.tmp",
+		"index.bak.tmp-journal",
+		"store.conf",
+		"store.conf.tmp",
+		"lock",
 	};
 	size_t i;
 

@@ -88,5 +88,6 @@ int index_create(const char *directory, struct failure *failure)
 		return 0;
 	(void)!io_unlink(dir_fd, "index.db");
 	(void)!io_unlink(dir_fd, "index.db-wal");
+	(void)!io_unlink(dir_fd, "index.db-journal");
 	return failure_errno(failure, rc, path, "can't be made");
 }

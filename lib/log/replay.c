@@ -29,8 +29,62 @@ struct walker {
 	bool loaded;
 	bool entered_block; /* the last step went into a new record block */
 	bool any_lsn;	    /* walking one segment: LSNs are not known before */
+	bool renews;	    /* I1; what is newer than durable_lsn */
+	bool is_renewed;    /* the block that is loaded */
+	uint32_t renewed_segment; /* its header */
 	uint8_t block[FORMAT_BLOCK_BYTES];
 };
+
+/* A full disk that does not take it says so at the next flush. */
+static int renew_at(struct log *log, struct location at, const void *data,
+		    uint32_t blocks)
+{
+	int rc = log_write_blocks(log, at, data, blocks);
+
+	return log_no_room(rc) ? 0 : rc;
+}
+
+static int renew_header(struct walker *walker, uint32_t segment)
+{
+	struct location at = { segment, 0 };
+	uint8_t header[FORMAT_BLOCK_BYTES];
+	int rc;
+
+	if (walker->renewed_segment == segment)
+		return 0;
+	rc = log_read_blocks(walker->log, at, header, 1);
+	if (rc == 0)
+		rc = renew_at(walker->log, at, header, 1);
+	walker->renewed_segment = segment;
+	return rc;
+}
+
+/* The record block that is loaded, if what comes next in it is to be. */
+static int renew_block(struct walker *walker)
+{
+	struct location at = { walker->at.segment, walker->at.block };
+	int rc;
+
+	if (!walker->renews || walker->is_renewed ||
+	    walker->at.next_lsn <= walker->durable_lsn)
+		return 0;
+	rc = renew_header(walker, at.segment);
+	if (rc == 0)
+		rc = renew_at(walker->log, at, walker->block, 1);
+	walker->is_renewed = true;
+	return rc;
+}
+
+static int renew_chunk(struct walker *walker, struct location at,
+		       uint32_t blocks)
+{
+	AUTO_FREE uint8_t *data = malloc((size_t)blocks * FORMAT_BLOCK_BYTES);
+	int rc = data ? renew_header(walker, at.segment) : -ENOMEM;
+
+	if (rc == 0)
+		rc = log_read_blocks(walker->log, at, data, blocks);
+	return rc < 0 ? rc : renew_at(walker->log, at, data, blocks);
+}
 
 static int load_block(struct walker *walker)
 {
@@ -61,6 +115,7 @@ static int load_block(struct walker *walker)
 	if (header.durable_lsn > walker->durable_lsn)
 		walker->durable_lsn = header.durable_lsn;
 	walker->loaded = true;
+	walker->is_renewed = false;
 	return 0;
 }
 
@@ -83,6 +138,9 @@ static int walker_next(struct walker *walker, struct record *out_record)
 			if (rc < 0)
 				goto stay;
 		}
+		rc = renew_block(walker);
+		if (rc < 0)
+			goto stay;
 		place = log_place(walker->log, at);
 		rc = record_decode(&place, walker->block + at->offset,
 				   FORMAT_BLOCK_BYTES - at->offset, out_record);
@@ -265,24 +323,34 @@ static void cover(struct log *log, struct log_position *at,
 		at->tail_block = place.block + blocks;
 }
 
-static int cover_record(struct log *log, struct log_position *at,
+static int cover_record(struct walker *walker, struct log_position *at,
 			const struct record *record)
 {
+	struct log *log = walker->log;
 	struct extent_record extent;
 	struct move_record move;
+	struct location chunk;
+	uint32_t blocks;
 	int rc = 0;
 
 	if (record->type == RECORD_TYPE_RAW ||
 	    record->type == RECORD_TYPE_LZ4) {
 		rc = extent_record_decode(record, &extent);
-		if (rc == 0)
-			cover(log, at, extent.chunk, extent.stored_blocks);
+		chunk = extent.chunk;
+		blocks = extent.stored_blocks;
 	} else if (record->type == RECORD_TYPE_MOVE) {
 		rc = move_record_decode(record, &move);
-		if (rc == 0)
-			cover(log, at, move.chunk, move.stored_blocks);
+		chunk = move.chunk;
+		blocks = move.stored_blocks;
+	} else {
+		return 0;
 	}
-	return rc;
+	if (rc < 0)
+		return rc;
+	cover(log, at, chunk, blocks);
+	return record->lsn > walker->durable_lsn ?
+		       renew_chunk(walker, chunk, blocks) :
+		       0;
 }
 
 static void tell_block(struct log *log, const struct log_position *before,
@@ -342,6 +410,8 @@ static int visit_all(struct log *log, struct walker *walker, uint64_t durable,
 
 	walker->at = log->position;
 	walker->loaded = false;
+	walker->durable_lsn = durable;
+	walker->renews = true;
 	for (;;) {
 		struct log_position resume = walker->at;
 
@@ -360,7 +430,7 @@ static int visit_all(struct log *log, struct walker *walker, uint64_t durable,
 		at.tail_segment = before.tail_segment;
 		at.tail_block = before.tail_block;
 		cover(log, &at, (struct location){ at.segment, at.block }, 1);
-		rc = cover_record(log, &at, &record);
+		rc = cover_record(walker, &at, &record);
 		if (rc < 0)
 			return rc;
 		tell_block(log, &before, &at);
