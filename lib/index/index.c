@@ -3,6 +3,7 @@
  *
  * I2: once a transaction was lost, nothing more is written (index->failed).
  * I3: index.db-shm never exists; one connection holds the file's lock.
+ * I4: nor is anything read then: it would be older than who asks believes.
  *
  * A crash at any instant leaves the state of the last index_commit: in
  * index.db, or in index.db and index.db-wal, from which SQLite recovers.
@@ -81,6 +82,33 @@ void index_close(struct index *index)
 	free(index);
 }
 
+void index_on_failure(struct index *index, index_failed *call, void *context)
+{
+	mutex_lock(&index->lock);
+	index->on_failure = call;
+	index->context = context;
+	mutex_unlock(&index->lock);
+}
+
+void index_fail(struct index *index, int rc)
+{
+	bool was_good = !index->failed;
+
+	index->failed = rc; /* I2 */
+	if (was_good && index->on_failure)
+		index->on_failure(index->context, rc);
+}
+
+void index_look_after(struct index *index, int rc)
+{
+	if (!sqlite3_get_autocommit(index->connection) || index->failed)
+		return;
+	/* What follows would be committed row by row, without what was
+	 * before it. */
+	if (index->dirty || sql_exec(index->connection, "BEGIN") < 0)
+		index_fail(index, rc);
+}
+
 static int commit_locked(struct index *index) REQUIRES(index->lock)
 {
 	int rc, moved;
@@ -89,9 +117,10 @@ static int commit_locked(struct index *index) REQUIRES(index->lock)
 		return index->failed;
 	rc = sql_exec(index->connection, "COMMIT");
 	if (rc < 0) {
-		index->failed = rc; /* I2 */
+		index_fail(index, rc);
 		return rc;
 	}
+	index->dirty = false;
 	index->commit_count++;
 	moved = sql_errno(index->connection,
 			  sqlite3_wal_checkpoint_v2(index->connection, NULL,
@@ -102,7 +131,7 @@ static int commit_locked(struct index *index) REQUIRES(index->lock)
 	if (rc == 0 && moved != -ENOSPC)
 		rc = moved;
 	if (rc < 0)
-		index->failed = rc;
+		index_fail(index, rc);
 	return rc;
 }
 

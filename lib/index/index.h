@@ -29,6 +29,10 @@ NODISCARD int index_create(const char *directory, struct failure *failure);
  */
 NODISCARD int index_open(const char *directory, struct index **out_index,
 			 struct failure *failure);
+/* Called once, when the transaction is lost: from then on nothing is written,
+ * and what was written to it can't be read: -EIO. Under the index's lock. */
+typedef void index_failed(void *context, int rc);
+void index_on_failure(struct index *index, index_failed *call, void *context);
 /* Rolls back what was not committed. */
 void index_close(struct index *index);
 /* Commits durably, moves the WAL into the database, begins the next. */

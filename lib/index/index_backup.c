@@ -55,6 +55,7 @@ static int backup_to(sqlite3 *from, int dir_fd, const char *path)
 	if (rc == 0)
 		return io_sync_directory(dir_fd);
 	(void)!io_unlink(dir_fd, name);
+	(void)!io_unlink(dir_fd, "index.bak.tmp-journal");
 	return rc;
 }
 
@@ -75,7 +76,7 @@ static int backup_locked(struct index *index, int dir_fd, const char *path)
 		return rc;
 	begun = sql_exec(index->connection, "BEGIN");
 	if (begun < 0)
-		index->failed = begun; /* I2 */
+		index_fail(index, begun);
 	return rc < 0 ? rc : begun;
 }
 

@@ -63,7 +63,10 @@ struct index {
 	struct mutex lock;
 	sqlite3 *connection;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	bool dirty; /* something was written since the last commit */
 	int failed; /* what ended the transaction: nothing is written after */
+	index_failed *on_failure; /* may be NULL */
+	void *context;
 	uint64_t commit_count; /* how often index.db may have changed */
 };
 
@@ -75,6 +78,12 @@ struct schema_object {
 
 extern const struct schema_object schema_objects[];
 extern const size_t schema_object_count;
+
+/* From now on nothing is written (I2 of index.c). */
+void index_fail(struct index *index, int rc) REQUIRES(index->lock);
+/* After an error: some roll the whole transaction back. If there was nothing
+ * in it, it begins anew, and the error is that of one call. */
+void index_look_after(struct index *index, int rc) REQUIRES(index->lock);
 
 /* The errno of an SQLite code: 0 when done, 1 for a row. */
 int sql_errno_of(sqlite3 *connection, int code);

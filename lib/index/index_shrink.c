@@ -65,7 +65,11 @@ static int shrink_locked(struct index *index, uint32_t most_pages,
 		step = most_pages;
 	*out_more = excess(pages - step, free_pages - step) > 0;
 	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%u)", step);
-	return sql_exec(index->connection, sql);
+	index->dirty = true;
+	rc = sql_exec(index->connection, sql);
+	if (rc < 0)
+		index_look_after(index, rc);
+	return rc;
 }
 
 int index_shrink(struct index *index, uint32_t most_pages, bool *out_more)

@@ -210,6 +210,13 @@ static int begin_list(struct index *index, enum statement statement,
 	if (code == SQLITE_OK && index->failed &&
 	    !sqlite3_stmt_readonly(*prepared))
 		return index->failed;
+	/* Rows that memory knows to be saved went with the transaction: what
+	 * is left would pass for the newest (I4 of index.c). */
+	if (code == SQLITE_OK && index->failed &&
+	    sqlite3_get_autocommit(index->connection))
+		return -EIO;
+	if (code == SQLITE_OK && !sqlite3_stmt_readonly(*prepared))
+		index->dirty = true;
 	if (code == SQLITE_OK)
 		code = bind_all(*prepared, format, arguments);
 	return sql_errno(index->connection, code);
@@ -232,12 +239,8 @@ int sql_step(struct index *index, enum statement statement)
 	int rc = sql_errno(index->connection,
 			   sqlite3_step(index->statements[statement]));
 
-	/*
-	 * Some errors roll the whole transaction back. What follows would
-	 * then be committed row by row, without what was before it.
-	 */
-	if (rc < 0 && sqlite3_get_autocommit(index->connection))
-		index->failed = rc;
+	if (rc < 0)
+		index_look_after(index, rc);
 	return rc;
 }
 

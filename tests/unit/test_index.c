@@ -1,5 +1,6 @@
 /* The index as one long transaction. */
 #include "index_world.h"
+#include "io_hook.h"
 
 static void test_what_was_not_committed_is_forgotten(void **state)
 {
@@ -53,12 +54,47 @@ static void test_after_a_lost_transaction_nothing_is_written(void **state)
 	assert_true(index_meta_put(world->index, "later", 1) < 0);
 	assert_true(index_commit(world->index) < 0);
 	assert_true(index_backup(world->index, world->directory) < 0);
-	assert_int_equal(index_meta_get(world->index, "kept", &value), 0);
 	close_world(world);
 	open_world(world);
 	assert_int_equal(index_meta_get(world->index, "later", &value),
 			 -ENOENT);
 	assert_int_equal(index_meta_get(world->index, "kept", &value), 0);
+}
+
+static int refuse_writes(void *context, struct io_event *event)
+{
+	(void)context;
+	return event->op == IO_OP_WRITE ? -ENOSPC : 0;
+}
+
+static void tell_nobody(void *context, const struct io_event *event,
+			int64_t result)
+{
+	(void)context;
+	(void)event;
+	(void)result;
+}
+
+/* The rows were put, so memory has let go of what they say. */
+static void test_a_lost_transaction_is_an_error_to_who_reads(void **state)
+{
+	static const struct io_hook hook = { refuse_writes, tell_nobody, NULL };
+	struct world *world = *state;
+	int64_t value = 0;
+
+	assert_int_equal(index_meta_put(world->index, "value", 1), 0);
+	assert_int_equal(index_commit(world->index), 0);
+	assert_int_equal(index_meta_put(world->index, "value", 2), 0);
+	assert_int_equal(index_meta_put(world->index, "new", 2), 0);
+	io_hook = &hook;
+	assert_int_equal(index_commit(world->index), -ENOSPC);
+	io_hook = NULL;
+	assert_int_equal(index_meta_get(world->index, "value", &value), -EIO);
+	assert_int_equal(index_meta_get(world->index, "new", &value), -EIO);
+	close_world(world);
+	open_world(world);
+	assert_int_equal(index_meta_get(world->index, "value", &value), 0);
+	assert_int_equal(value, 1);
 }
 
 int main(void)
@@ -67,6 +103,7 @@ int main(void)
 		WORLD_TEST(test_what_was_not_committed_is_forgotten),
 		WORLD_TEST(test_a_second_opener_is_told_that_it_is_busy),
 		WORLD_TEST(test_after_a_lost_transaction_nothing_is_written),
+		WORLD_TEST(test_a_lost_transaction_is_an_error_to_who_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
