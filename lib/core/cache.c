@@ -231,16 +231,23 @@ static struct window *window_new(struct window_cache *cache, uint64_t inode,
 	return window;
 }
 
-static void insert(struct store *store, struct window *window)
+/* Takes the window, also when there is no memory. */
+static int insert(struct store *store, struct window *window)
 	REQUIRES(store->map_lock)
 {
 	HASH_ADD(hh, window->cache->windows, number, sizeof(window->number),
 		 window);
+	if (!window->hh.tbl) {
+		free(window->slots);
+		free(window);
+		return -ENOMEM;
+	}
 	DL_APPEND2(store->lru, window, lru_previous, lru_next);
 	store->cache_used_bytes += window_bytes(window);
 	window->referenced = true;
 	if (store->cache_used_bytes > store->live.cache_bytes)
 		evict(store);
+	return 0;
 }
 
 /* What a load found: a copy, so that no lock is needed to look at it. */
@@ -316,7 +323,7 @@ static int load_once(struct view *view, struct loaded *loaded, bool *out_raced)
 		if (window) {
 			window->line = loaded->key.line;
 			window->gen = loaded->key.gen;
-			insert(store, window);
+			rc = insert(store, window);
 		} else {
 			rc = -ENOMEM;
 		}
@@ -339,8 +346,7 @@ static int add_first(struct file *file, uint64_t number)
 	window = window_new(cache, file->inode, number, NULL, 0);
 	if (!window)
 		return -ENOMEM;
-	insert(file->view->store, window);
-	return 0;
+	return insert(file->view->store, window);
 }
 
 int cache_load(struct file *file, uint64_t number)

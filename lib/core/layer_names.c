@@ -11,13 +11,13 @@
  * first changed: the others are where nobody knows without looking through
  * the whole layer.
  */
+#include "hash.h"
 #include "layer_names.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
 #include "items.h"
 #include "layers.h"
@@ -197,6 +197,8 @@ static int add_directory(struct keeper *keeper, uint64_t inode,
 	*out_directory = directory;
 	HASH_ADD(hh, keeper->directories, inode, sizeof(directory->inode),
 		 directory);
+	if (!directory->hh.tbl)
+		return -ENOMEM;
 	TAKE_PTR(directory);
 	return 0;
 }

@@ -109,6 +109,10 @@ int file_get_locked(struct view *view, uint64_t inode, struct file **out_file)
 	file->inode = inode;
 	file->references = 1;
 	HASH_ADD(hh, view->files, inode, sizeof(file->inode), file);
+	if (!file->hh.tbl) {
+		free(file);
+		return -ENOMEM;
+	}
 	*out_file = file;
 	return 0;
 }

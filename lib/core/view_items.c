@@ -230,6 +230,10 @@ static int get_unstored(struct view *view, uint64_t inode,
 	file->references = 1;
 	file->item = *unstored;
 	HASH_ADD(hh, view->files, inode, sizeof(file->inode), file);
+	if (!file->hh.tbl) {
+		free(file);
+		return -ENOMEM;
+	}
 	*out_file = file;
 	return 0;
 }

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
+#include "hash.h"
 #include "window_format.h"
 
 struct window_number {

@@ -2,11 +2,8 @@
 #pragma once
 
 #include "holes.h"
+#include "hash.h"
 #include "mutex.h"
-
-/* Out of memory is an error like any other: the element stays outside. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 
 struct hole {
 	UT_hash_handle hh;

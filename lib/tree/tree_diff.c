@@ -56,6 +56,10 @@ static int add_candidate(struct differ *differ, uint64_t directory,
 		return 0;
 	}
 	HASH_ADD(hh, differ->by_name, key, key_bytes, candidate);
+	if (!candidate->hh.tbl) {
+		free(candidate);
+		return -ENOMEM;
+	}
 	*differ->waiting_end = candidate;
 	differ->waiting_end = &candidate->next;
 	return 0;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <sys/stat.h>
-#include <uthash.h>
 
+#include "hash.h"
 #include "tree_diff.h"
 #include "tree_impl.h"
 

@@ -127,11 +127,14 @@ static int compare_inode(struct differ *differ, uint64_t inode)
 	object_fini(&from);
 	object_fini(&to);
 	if (rc == 0 && modified->names_left > 0 &&
-	    differ_tells(differ, modified->changes))
+	    differ_tells(differ, modified->changes)) {
 		HASH_ADD(hh, differ->modified, inode, sizeof(modified->inode),
 			 modified);
-	else
-		free(modified);
+		if (modified->hh.tbl)
+			return 0;
+		rc = -ENOMEM;
+	}
+	free(modified);
 	return rc == -ENOENT ? 0 : rc;
 }
 

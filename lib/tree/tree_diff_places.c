@@ -37,6 +37,10 @@ int place_get(struct diff_side *side, uint64_t inode, struct place **out_place)
 			place->node = side->tree->root;
 		}
 		HASH_ADD(hh, side->places, inode, sizeof(place->inode), place);
+		if (!place->hh.tbl) {
+			free(place);
+			return -ENOMEM;
+		}
 	}
 	*out_place = place;
 	return 0;

@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "file.h"
+#include "hash.h"
 #include "layers.h"
 #include "mutex.h"
 #include "tree.h"

@@ -63,6 +63,11 @@ static int add_node(struct tree *tree, uint64_t inode, uint32_t kind,
 	node->base = base ? base_node_get(base) : NULL;
 	node->references = 1;
 	HASH_ADD(hh, tree->nodes, inode, sizeof(node->inode), node);
+	if (!node->hh.tbl) {
+		base_node_put(node->base);
+		free(node);
+		return -ENOMEM;
+	}
 	*out_node = node;
 	return 0;
 }

@@ -117,7 +117,11 @@ static int note_link(struct restore *restore, const struct pair *pair)
 	linked->from = pair->from->inode;
 	linked->to = tree_node_get(pair->to);
 	HASH_ADD(hh, restore->linked, from, sizeof(linked->from), linked);
-	return 0;
+	if (linked->hh.tbl)
+		return 0;
+	tree_node_put(linked->to, 1);
+	free(linked);
+	return -ENOMEM;
 }
 
 static struct linked *find_link(struct restore *restore,
