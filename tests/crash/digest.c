@@ -19,6 +19,7 @@
 enum { READ_BYTES = 1 << 20, NAMES_BYTES = 1 << 16, XATTR_BYTES = 1 << 16 };
 
 struct text {
+	bool exact;
 	char *bytes;
 	size_t len;
 	bool failed;
@@ -204,13 +205,13 @@ static void say_node(struct text *text, struct tree_node *node,
 		say_failed(text, path, rc);
 		return;
 	}
-	say(text,
-	    "%s: inode %" PRIx64 " mode %o uid %u gid %u rdev %" PRIx64
-	    " raw %d\n",
-	    path, attr.inode, attr.mode, attr.uid, attr.gid, attr.rdev,
-	    attr.raw);
-	say(text, "%s: mtime %" PRId64 " ctime %" PRId64 "\n", path,
-	    attr.mtime_ns, attr.ctime_ns);
+	say(text, "%s: mode %o uid %u gid %u rdev %" PRIx64 " raw %d\n", path,
+	    attr.mode, attr.uid, attr.gid, attr.rdev, attr.raw);
+	if (text->exact)
+		say(text,
+		    "%s: inode %" PRIx64 "\n%s: mtime %" PRId64
+		    " ctime %" PRId64 "\n",
+		    path, attr.inode, path, attr.mtime_ns, attr.ctime_ns);
 	/* Of directories they depend on how many layers there are. */
 	if (!S_ISDIR(attr.mode))
 		say(text, "%s: nlink %u blocks %" PRIu64 " size %" PRIu64 "\n",
@@ -255,11 +256,11 @@ static void take_view(struct store *store, struct view *view, struct text *text)
 	}
 }
 
-static void take_branch(struct store *store, struct digest *digest,
+static void take_branch(struct store *store, bool exact, struct digest *digest,
 			const char *name)
 {
 	struct failure failure = { 0 };
-	struct text text = { 0 };
+	struct text text = { .exact = exact };
 	struct view *view;
 	int rc = view_open_branch(store, name, &view, &failure);
 
@@ -270,11 +271,12 @@ static void take_branch(struct store *store, struct digest *digest,
 	add_part(digest, "head", name, &text);
 }
 
-static void take_snapshot(struct store *store, struct digest *digest,
+static void take_snapshot(struct store *store, bool exact,
+			  struct digest *digest,
 			  const struct snapshot_info *info)
 {
 	struct failure failure = { 0 };
-	struct text text = { 0 };
+	struct text text = { .exact = exact };
 	struct view *view;
 	int rc = view_open_snapshot(store, info->id, &view, &failure);
 
@@ -319,7 +321,7 @@ static void take_snapshots(struct store *store, struct digest *digest,
 		    info->name, info->branch, info->state, info->kind,
 		    info->size_bytes, info->refer_bytes, info->note);
 		say_holds(store, text, info->id);
-		take_snapshot(store, digest, info);
+		take_snapshot(store, text->exact, digest, info);
 	}
 	free(list);
 }
@@ -339,15 +341,15 @@ static void take_branches(struct store *store, struct digest *digest,
 		if (info->name[0] == '.')
 			continue;
 		say(text, "branch %s parent %s deleted %d snapshots %u\n",
-		    info->name, info->parent, info->deleted_ns != 0,
-		    info->snapshot_count);
+		    info->name, text->exact ? info->parent : "-",
+		    info->deleted_ns != 0, info->snapshot_count);
 		if (!info->deleted_ns)
-			take_branch(store, digest, info->name);
+			take_branch(store, text->exact, digest, info->name);
 	}
 	free(list);
 }
 
-static void say_operations(struct store *store, bool ids, struct text *text)
+static void say_operations(struct store *store, struct text *text)
 {
 	struct operation_info *list = NULL;
 	size_t count = 0, i;
@@ -358,7 +360,7 @@ static void say_operations(struct store *store, bool ids, struct text *text)
 	for (i = 0; i < count; i++) {
 		say(text, "operation %d undone %d undoes %d", list[i].kind,
 		    list[i].undone, list[i].undoes != 0);
-		if (ids)
+		if (text->exact)
 			say(text, " id %" PRIu64 " %s", list[i].id,
 			    list[i].text);
 		say(text, "\n");
@@ -366,14 +368,14 @@ static void say_operations(struct store *store, bool ids, struct text *text)
 	free(list);
 }
 
-void digest_take(struct store *store, bool ids, struct digest *out_digest)
+void digest_take(struct store *store, bool exact, struct digest *out_digest)
 {
-	struct text text = { 0 };
+	struct text text = { .exact = exact };
 
 	*out_digest = (struct digest){ 0 };
 	take_snapshots(store, out_digest, &text);
 	take_branches(store, out_digest, &text);
-	say_operations(store, ids, &text);
+	say_operations(store, &text);
 	add_part(out_digest, "history", "", &text);
 	find_hash(out_digest);
 }
@@ -476,6 +478,21 @@ bool digest_is_between(const struct digest *have, const struct digest *before,
 		    !text_of(have, before->parts[i].key))
 			return false;
 	return true;
+}
+
+bool digest_agrees(const struct digest *have, const struct digest *want)
+{
+	size_t i;
+
+	for (i = 0; i < have->count; i++) {
+		const char *text = have->parts[i].text;
+		const char *other = text_of(want, have->parts[i].key);
+
+		if (!other ||
+		    (strcmp(text, other) != 0 && !strstr(text, " failed: ")))
+			return false;
+	}
+	return have->count == want->count;
 }
 
 /* The lines of one that the other has not. */

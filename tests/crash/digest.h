@@ -23,8 +23,8 @@ struct digest {
 	bool failed; /* something could not be read */
 };
 
-/* ids: also what depends on how often something was tried before. */
-void digest_take(struct store *store, bool ids, struct digest *out_digest);
+/* exact: also times and numbers, which depend on how often it was tried. */
+void digest_take(struct store *store, bool exact, struct digest *out_digest);
 void digest_copy(struct digest *to, const struct digest *from);
 /* The same store, but that the image of a head holds this. */
 void digest_put_content(struct digest *digest, const char *branch,
@@ -32,6 +32,8 @@ void digest_put_content(struct digest *digest, const char *branch,
 /* Each line of a part is as in one of them. */
 bool digest_is_between(const struct digest *have, const struct digest *before,
 		       const struct digest *after);
+/* What could be read is as it should be: right, or an error. */
+bool digest_agrees(const struct digest *have, const struct digest *want);
 void digest_free(struct digest *digest);
 /* Prints where they differ. */
 void digest_diff(const struct digest *have, const struct digest *want);

@@ -260,7 +260,9 @@ void recorder_ask(struct recorder *recorder, const struct io_event *event)
 
 void recorder_refused(struct recorder *recorder, const struct io_event *event)
 {
-	if (event->op != IO_OP_SYNC && event->op != IO_OP_SYNC_DIRECTORY)
+	/* After a journal's failure a file system stops; names don't get lost
+	 * alone. */
+	if (event->op != IO_OP_SYNC)
 		return;
 	pthread_mutex_lock(&recorder->lock);
 	synced(recorder, event, true);

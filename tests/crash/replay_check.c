@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fsck.h"
 #include "crash_state.h"
+#include "look.h"
 
 struct seen {
 	uint64_t disk;
@@ -83,98 +83,6 @@ static void tell_wrong(struct world *world, const struct allowed *allowed,
 	digest_diff(have, &world->states[allowed->last].digest);
 }
 
-static void check_setting(struct world *world, struct store *store, size_t at)
-{
-	struct store_config config;
-	size_t i, first = 0;
-
-	if (!world->setting_count)
-		return;
-	store_get_config(store, &config);
-	for (i = 0; i < world->setting_count; i++)
-		if (world->settings[i].synced_at <= at)
-			first = i + 1;
-	if (!first)
-		return;
-	for (i = first - 1; i < world->setting_count; i++)
-		if (world->settings[i].value == config.checkpoint_log_bytes &&
-		    world->settings[i].visible_from <= at)
-			return;
-	world_wrong(world, "store.conf is not what was saved");
-}
-
-static int open_head(struct world *world, struct store *store)
-{
-	struct view *view;
-	struct tree *tree;
-	int rc;
-
-	if (!world->is_tree)
-		return 0;
-	rc = view_open_branch(store, "main", &view, &world->failure);
-	if (rc == 0)
-		rc = tree_open(view, &tree, &world->failure);
-	if (rc == 0)
-		tree_close(tree);
-	return rc;
-}
-
-/* Opens, looks, closes. */
-static bool look(struct world *world, struct digest *out_digest, size_t at)
-{
-	struct store *store;
-	int rc;
-
-	world->failure = (struct failure){ 0 };
-	rc = store_open(world->store_path, NULL, &store, &world->failure);
-	if (rc < 0)
-		return false;
-	digest_take(store, true, out_digest);
-	check_setting(world, store, at);
-	rc = open_head(world, store);
-	if (rc < 0)
-		world_wrong(world, "the head can't be opened: %s",
-			    world->failure.message);
-	rc = store_close(store);
-	if (rc < 0)
-		world_wrong(world, "closing failed: %d", rc);
-	return true;
-}
-
-/* The judge has nothing to say. */
-static void judge(struct world *world, const struct allowed *allowed,
-		  const char *when)
-{
-	struct fsck_options options = { .path = world->store_path,
-					.temporary = world->directory };
-	struct fsck_result result;
-	char *report = NULL;
-	size_t len = 0;
-	int rc;
-
-	options.out = open_memstream(&report, &len);
-	check(options.out, "an allocation");
-	rc = fsck_run(&options, &result);
-	fclose(options.out);
-	if (rc != 0 || result.exit_code != 0)
-		world_wrong(world, "%s: fsck %s: %d, %d %s\n%s", allowed->how,
-			    when, rc, result.exit_code, result.message, report);
-	free(report);
-}
-
-static void keep_state(struct world *world)
-{
-	const char *keep = getenv("CRASH_KEEP");
-	char command[400];
-
-	if (!keep)
-		return;
-	snprintf(command, sizeof(command), "cp -a '%s' '%s/%u-%d'",
-		 world->run_path, keep, world->violations, (int)getpid());
-	if (system(command) != 0)
-		fprintf(stderr, "can't keep the state\n");
-}
-
 void check_state(struct replay *replay, const struct disk *disk,
 		 const struct allowed *allowed)
 {
@@ -198,8 +106,8 @@ void check_state(struct replay *replay, const struct disk *disk,
 	replay->states++;
 	disk_put(disk, world->run_fd);
 	if (replay->judge && !allowed->may_be_none)
-		judge(world, allowed, "before opening");
-	if (!look(world, first, allowed->at)) {
+		judge(world, allowed->how, "before opening");
+	if (!look(world, first, true, allowed->at)) {
 		free(first);
 		if (!allowed->may_be_none) {
 			world_wrong(world, "%s: can't be opened: %s: %s",
@@ -213,7 +121,7 @@ void check_state(struct replay *replay, const struct disk *disk,
 	seen->digest = first;
 	if (!is_allowed(world, allowed, first))
 		tell_wrong(world, allowed, first);
-	if (!look(world, &second, allowed->at)) {
+	if (!look(world, &second, true, allowed->at)) {
 		world_wrong(world, "can't be opened again: %s",
 			    world->failure.message);
 	} else {
@@ -223,7 +131,7 @@ void check_state(struct replay *replay, const struct disk *disk,
 		}
 		digest_free(&second);
 		if (replay->judge)
-			judge(world, allowed, "after closing");
+			judge(world, allowed->how, "after closing");
 	}
 	if (world->violations != before) {
 		disk_put(disk, world->run_fd);

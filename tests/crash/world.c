@@ -12,6 +12,7 @@
 
 #include "items.h"
 #include "store_impl.h"
+#include "sweep.h"
 
 enum { BASE_BYTES = 300000 };
 
@@ -121,10 +122,7 @@ void world_reset(struct world *world)
 	world->expected_bytes = 0;
 	world->step_nr = 0;
 	world->setting_count = 0;
-	world->fault = FAULT_NONE;
-	world->calls = world->fault_at = 0;
-	world->fault_fired = world->torn_next = world->over = false;
-	world->failed_steps = world->retries = 0;
+	world->over = world->active = false;
 }
 
 void world_fini(struct world *world)
@@ -207,59 +205,58 @@ static void check_expected(struct world *world, const struct digest *now)
 	digest_free(&want);
 }
 
-bool sweep_step_end(struct world *world, int rc, bool durable,
-		    const struct digest *now);
+/* After a step that had no fault to face. */
+static void note(struct world *world, int rc, bool durable,
+		 const struct digest *now)
+{
+	struct state *last = NULL;
+	size_t i;
+
+	if (rc < 0)
+		world_wrong(world, "failed: %d %s %s", rc,
+			    world->failure.object, world->failure.message);
+	if (world->sweep)
+		sweep_note_step(world, now);
+	if (world->state_count)
+		last = &world->states[world->state_count - 1];
+	if (!now) { /* creation, or a close */
+		if (last && durable)
+			last->synced_at = world_changes(world);
+		return;
+	}
+	if (now->failed)
+		world_wrong(world, "something can't be read");
+	check_expected(world, now);
+	for (i = 0; i < world->between_count; i++)
+		add_state(world, &world->between[i], false);
+	/* The same state again, but durable. */
+	if (last && last->digest.hash == now->hash && !world->between_count) {
+		if (durable && last->synced_at == SIZE_MAX)
+			last->synced_at = world_changes(world);
+	} else {
+		add_state(world, now, durable);
+	}
+}
 
 bool step_end(struct world *world, int rc, bool durable)
 {
+	bool faults = world->sweep && !world->sweep->is_reference;
 	struct digest now;
-	bool again = false;
-	size_t i;
+	bool again = false, look;
 
 	world->active = false;
-	if (!world->store) { /* creation, or a close */
-		if (rc < 0 && !world->in_sweep)
-			world_wrong(world, "failed: %d %s %s", rc,
-				    world->failure.object,
-				    world->failure.message);
-		if (rc < 0 && world->in_sweep) {
-			world->failed_steps++;
-			world->over = true;
-		}
-		if (world->state_count && durable && rc == 0)
-			world->states[world->state_count - 1].synced_at =
-				world_changes(world);
-		return false;
-	}
-	digest_take(world->store, !world->in_sweep, &now);
-	if (world->in_sweep) {
-		again = sweep_step_end(world, rc, durable, &now);
-	} else {
-		if (rc < 0)
-			world_wrong(world, "failed: %d %s %s", rc,
-				    world->failure.object,
-				    world->failure.message);
-		if (now.failed)
-			world_wrong(world, "something can't be read");
-		check_expected(world, &now);
-		for (i = 0; i < world->between_count; i++)
-			add_state(world, &world->between[i], false);
-		/* The same state again, but durable. */
-		if (last_digest(world) &&
-		    last_digest(world)->hash == now.hash &&
-		    !world->between_count) {
-			struct state *last =
-				&world->states[world->state_count - 1];
-
-			if (durable && last->synced_at == SIZE_MAX)
-				last->synced_at = world_changes(world);
-		} else {
-			add_state(world, &now, durable);
-		}
-	}
+	/* Until the fault comes it is the run without one. */
+	look = world->store && (!faults || world->sweep->fired || rc < 0);
+	if (look)
+		digest_take(world->store, !world->sweep, &now);
+	if (faults)
+		again = sweep_step_end(world, rc, durable, look ? &now : NULL);
+	else
+		note(world, rc, durable, look ? &now : NULL);
 	if (!again)
 		drop_between(world);
-	digest_free(&now);
+	if (look)
+		digest_free(&now);
 	return again;
 }
 
@@ -346,23 +343,24 @@ static int open_all(struct world *world)
 	int rc = store_open(world->store_path, NULL, &world->store,
 			    &world->failure);
 
-	if (rc < 0)
+	if (rc < 0) {
 		world->store = NULL;
-	if (rc == 0)
-		rc = open_view(world);
+		return rc;
+	}
+	rc = open_view(world);
+	if (rc < 0) {
+		store_abandon(world->store);
+		world->store = NULL;
+	}
 	return rc;
 }
 
 void do_open(struct world *world)
 {
 	STEP(world, true, open_all(world));
-	if (world->over || !world->store)
-		return;
-	if (!world->view && !world->tree)
-		world->over = true;
 }
 
-static int close_store(struct world *world)
+int world_close(struct world *world)
 {
 	int rc;
 
@@ -375,7 +373,7 @@ static int close_store(struct world *world)
 void do_close(struct world *world)
 {
 	if (world->store)
-		STEP(world, true, close_store(world));
+		STEP(world, true, world_close(world));
 }
 
 void do_abandon(struct world *world)
@@ -396,14 +394,4 @@ const struct named_workload *workload_at(size_t nr)
 		return &image_workloads[nr];
 	nr -= image_workload_count;
 	return nr < tree_workload_count ? &tree_workloads[nr] : NULL;
-}
-
-bool sweep_step_end(struct world *world, int rc, bool durable,
-		    const struct digest *now)
-{
-	(void)world;
-	(void)rc;
-	(void)durable;
-	(void)now;
-	return false;
 }

@@ -15,20 +15,6 @@
 
 enum { IMAGE_BYTES_MAX = 5 << 20 };
 
-enum fault_kind {
-	FAULT_NONE,
-	FAULT_EIO,	   /* once, at call nr */
-	FAULT_ENOSPC,	   /* once, what may need space */
-	FAULT_TORN,	   /* a write does a part, then EIO */
-	FAULT_EINTR,	   /* once */
-	FAULT_EIO_EVER,	   /* from call nr on */
-	FAULT_ENOSPC_EVER, /* from call nr on, what may need space */
-	FAULT_MEMORY,	   /* our nth allocation fails */
-	FAULT_MEMORY_EVER, /* and all after it */
-	FAULT_SQLITE,	   /* SQLite's nth allocation fails */
-	FAULT_KINDS,
-};
-
 /* A state that a store may be found in. Counts are of changes. */
 struct state {
 	struct digest digest;
@@ -76,15 +62,9 @@ struct world {
 	struct trace trace;
 
 	/* Under faults: */
-	enum fault_kind fault;
-	uint64_t fault_at, calls;
-	bool fault_fired, torn_next;
-	bool active; /* the engine is at work, not the test */
-	bool over;   /* the workload can't go on */
-	bool in_sweep;
-	const struct state *reference;
-	size_t reference_count;
-	unsigned failed_steps, retries;
+	struct sweep *sweep; /* NULL: there are none */
+	bool active;	     /* the engine is at work, not the test */
+	bool over;	     /* the workload can't go on */
 
 	unsigned violations;
 	const char *name; /* of the workload */
@@ -140,6 +120,8 @@ void do_create(struct world *world, uint64_t size_bytes, bool with_base);
 void do_create_tree(struct world *world);
 void do_open(struct world *world);
 void do_close(struct world *world);
+/* The same, and no step. */
+NODISCARD int world_close(struct world *world);
 void do_abandon(struct world *world);
 
 /* On main's image. */
