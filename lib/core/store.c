@@ -463,13 +463,6 @@ static int first_dump(struct store *store, struct failure *failure)
 			0;
 }
 
-static void lost_index(void *context, int rc)
-{
-	struct store *store = context;
-
-	(void)store_fail(store, rc, "the index can't be written");
-}
-
 static int open_all(struct store *store, const char *path,
 		    const char *base_path, struct failure *failure)
 {
@@ -485,7 +478,7 @@ static int open_all(struct store *store, const char *path,
 		rc = index_open(store->path, &store->index, failure);
 	if (rc < 0)
 		return rc;
-	index_on_failure(store->index, lost_index, store);
+	store_watch_index(store);
 	rc = store_load_meta(store, &position, &was_clean);
 	if (rc == 0)
 		rc = store_load_graph(store);

@@ -227,3 +227,13 @@ int store_load_meta(struct store *store, struct log_position *position,
 	*out_clean = clean == 1;
 	return 0;
 }
+
+static void lost_index(void *context, int rc)
+{
+	(void)store_fail(context, rc, "the index can't be written");
+}
+
+void store_watch_index(struct store *store)
+{
+	index_on_failure(store->index, lost_index, store);
+}

@@ -178,6 +178,13 @@ static void close_head(struct world *world)
 	world->tree = NULL;
 }
 
+/* What failed once is there now, but nobody has it open. */
+static void check_head(struct world *world)
+{
+	if (!world->over && !world->tree && reopen_head(world) < 0)
+		world->over = true;
+}
+
 #define CLOSED_STEP(world, call) CLOSED(STEP, world, call)
 #define CLOSED(STEP_HERE, world, call)                      \
 	do {                                                \
