@@ -323,6 +323,20 @@ static int write_moved(struct mover *mover, struct move_record *move)
 						    bytes, blocks));
 }
 
+static bool any_shared(struct store *store, const struct slot *slots,
+		       unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (space_map_is_shared(&store->space,
+					(struct location){ slots[i].segment,
+							   slots[i].block },
+					slot_stored_blocks(&slots[i])))
+			return true;
+	return false;
+}
+
 static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 		      const struct slot *slots, unsigned count)
 {
@@ -353,6 +367,11 @@ static int move_group(struct mover *mover, uint64_t inode, uint64_t window,
 	if (rc < 0)
 		return rc;
 	mutex_lock(&store->order_lock);
+	/* Others have it since, in places that the record can't tell. */
+	if (any_shared(store, slots, count)) {
+		mutex_unlock(&store->order_lock);
+		return 0;
+	}
 	rc = store_logged(store,
 			  log_append(store->log, RECORD_TYPE_MOVE, payload,
 				     move_record_encode(&move, payload), &lsn));
