@@ -248,6 +248,37 @@ int config_set(struct store_config *config, const char *name, const char *value,
 	return 0;
 }
 
+static uint64_t value_of(const struct store_config *config,
+			 const struct key *key)
+{
+	const char *field = (const char *)config + key->offset;
+	uint64_t number;
+	uint32_t count;
+
+	if (key->type == VALUE_COMPRESS)
+		return 0;
+	if (key->type == VALUE_COUNT) {
+		memcpy(&count, field, sizeof(count));
+		return count;
+	}
+	memcpy(&number, field, sizeof(number));
+	return number;
+}
+
+int config_check(const struct store_config *config, struct failure *failure)
+{
+	size_t i;
+
+	for (i = 0; i < KEY_COUNT; i++) {
+		uint64_t number = value_of(config, &keys[i]);
+
+		if (number < keys[i].least || number > keys[i].most)
+			return failure_set(failure, FAILURE_USAGE, keys[i].name,
+					   "can't be %" PRIu64, number);
+	}
+	return 0;
+}
+
 static void write_size(uint64_t bytes, char *text, size_t text_bytes)
 {
 	static const char *const units[] = { "", "KiB", "MiB", "GiB", "TiB" };

@@ -49,6 +49,9 @@ NODISCARD int config_set(struct store_config *config, const char *key,
 NODISCARD int config_get(const struct store_config *config, const char *key,
 			 char *text, size_t text_bytes,
 			 struct failure *failure);
+/* Is every value one that a store.conf may have? Usage failure. */
+NODISCARD int config_check(const struct store_config *config,
+			   struct failure *failure);
 /* Names of all keys, in order; NULL past the end. */
 const char *config_key(size_t index);
 const char *config_key_help(size_t index);

@@ -74,16 +74,16 @@ int store_logged(struct store *store, int rc)
 
 /*
  * Writes use up a budget, what was free above the reserve at the last look;
- * it is looked again when that is gone, and every 50 ms. What others are about
- * to write is taken off, and what unsaved items will need as rows, first in
- * the WAL.
+ * it is looked again when that is gone, and every 50 ms. What is about to be
+ * written is taken off (the caller's own may be among it, or not yet), and what
+ * unsaved items will need as rows, first in the WAL.
  */
 static bool below_reserve(struct store *store, uint64_t len_bytes)
 {
 	uint64_t now = (uint64_t)store_monotonic_ns();
 	uint64_t last = atomic_load(&store->free_checked_ns);
 	struct statvfs vfs;
-	int64_t free_bytes;
+	int64_t free_bytes, writing;
 
 	if (atomic_fetch_sub(&store->write_budget_bytes, (int64_t)len_bytes) >=
 		    (int64_t)len_bytes &&
@@ -91,10 +91,12 @@ static bool below_reserve(struct store *store, uint64_t len_bytes)
 		return false;
 	if (fstatvfs(store->directory_fd, &vfs) < 0)
 		return false;
-	free_bytes = (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
-		     (int64_t)store->live.reserve_bytes - (int64_t)len_bytes -
-		     (int64_t)atomic_load(&store->writing_bytes) -
-		     2 * (int64_t)items_memory_bytes(store);
+	writing = (int64_t)atomic_load(&store->writing_bytes);
+	free_bytes =
+		(int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
+		(int64_t)store->live.reserve_bytes -
+		(writing > (int64_t)len_bytes ? writing : (int64_t)len_bytes) -
+		2 * (int64_t)items_memory_bytes(store);
 	atomic_store(&store->free_checked_ns, now);
 	atomic_store(&store->write_budget_bytes, free_bytes / 2);
 	atomic_store(&store->out_of_space, free_bytes < 0);

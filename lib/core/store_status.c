@@ -209,8 +209,11 @@ void store_apply_config(struct store *store)
 int store_configure(struct store *store, const struct store_config *config,
 		    struct failure *failure)
 {
-	int rc = store_write_config(store->directory_fd, config);
+	int rc = config_check(config, failure);
 
+	if (rc < 0)
+		return rc;
+	rc = store_write_config(store->directory_fd, config);
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't write store.conf");

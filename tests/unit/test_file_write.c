@@ -1,5 +1,22 @@
 /* What is written is what is read, at every border of block and window. */
+#include <sys/statvfs.h>
+
+#include "store_impl.h"
 #include "store_world.h"
+
+static uint64_t host_free_bytes; /* 0: what is true */
+
+int __real_fstatvfs64(int fd, struct statvfs *out);
+int __wrap_fstatvfs64(int fd, struct statvfs *out);
+
+int __wrap_fstatvfs64(int fd, struct statvfs *out)
+{
+	int rc = __real_fstatvfs64(fd, out);
+
+	if (rc == 0 && host_free_bytes)
+		out->f_bavail = host_free_bytes / out->f_frsize;
+	return rc;
+}
 
 static const size_t borders[] = {
 	0,
@@ -292,6 +309,29 @@ static void test_parts_of_compressed_chunks_are_replaced(void **state)
 	world_check(world);
 }
 
+/* A write that leaves the reserve alone is let through, whatever its size. */
+static void test_a_write_is_taken_off_what_is_free_once(void **state)
+{
+	enum { RESERVE = 1 << 20, LENGTH = 4 << 20 };
+	struct store_world *world = *state;
+	struct store_config config;
+	uint8_t *data = malloc(2 * LENGTH);
+
+	assert_non_null(data);
+	world_fill(data, 2 * (size_t)LENGTH, 2);
+	store_get_config(world->store, &config);
+	config.reserve_bytes = RESERVE;
+	assert_ok(world,
+		  store_configure(world->store, &config, &world->failure));
+	store_keep_room(world->store);
+	host_free_bytes = RESERVE + LENGTH + LENGTH / 2;
+	assert_int_equal(file_write(world->file, 0, data, 2 * (size_t)LENGTH),
+			 -ENOSPC);
+	assert_int_equal(file_write(world->file, 0, data, LENGTH), 0);
+	host_free_bytes = 0;
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +350,7 @@ int main(void)
 		WORLD_TEST(test_the_largest_file_holds_its_last_byte),
 		WORLD_TEST(test_a_snapshot_is_never_written),
 		WORLD_TEST(test_attributes_survive_a_crash),
+		WORLD_TEST(test_a_write_is_taken_off_what_is_free_once),
 		cmocka_unit_test_setup_teardown(
 			test_parts_of_compressed_chunks_are_replaced,
 			setup_inline, world_teardown),

@@ -213,7 +213,7 @@ static void test_the_reserve_is_for_what_makes_room(void **state)
 	struct batch edits = { 0 };
 
 	put_text(world, 20, "a", "one");
-	set_reserve(world, UINT64_C(1) << 60);
+	set_reserve(world, UINT64_C(1) << 40);
 	add_text(&edits, 20, "b", "one");
 	assert_int_equal(commit_edits(world->view, &edits), -ENOSPC);
 	add_name(&edits, "new", 50, S_IFREG >> 12);

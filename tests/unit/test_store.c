@@ -116,7 +116,7 @@ static void test_a_full_host_takes_no_more_writes(void **state)
 	struct snapshot_info info;
 
 	store_get_config(world->store, &config);
-	config.reserve_bytes = UINT64_C(1) << 60;
+	config.reserve_bytes = UINT64_C(1) << 40;
 	assert_ok(world,
 		  store_configure(world->store, &config, &world->failure));
 	assert_int_equal(file_write(world->file, 0, block, sizeof(block)),

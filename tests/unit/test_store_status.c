@@ -75,6 +75,28 @@ static void test_settings_outlive_the_process(void **state)
 	assert_int_equal(seen.trash_keep_ns, UINT64_C(5000000000));
 }
 
+/* Else the next one who opens the store finds a store.conf that is none. */
+static void test_a_setting_that_no_store_conf_has_is_refused(void **state)
+{
+	struct store_world *world = *state;
+	struct store_config config, before;
+
+	store_get_config(world->store, &before);
+	config = before;
+	config.reserve_bytes = UINT64_C(1) << 60;
+	assert_failure(world,
+		       store_configure(world->store, &config, &world->failure),
+		       FAILURE_USAGE);
+	config = before;
+	config.checkpoint_every_ns = 1;
+	assert_failure(world,
+		       store_configure(world->store, &config, &world->failure),
+		       FAILURE_USAGE);
+	world_reopen(world);
+	store_get_config(world->store, &config);
+	assert_memory_equal(&config, &before, sizeof(config));
+}
+
 static void test_after_gc_nothing_is_left_to_delete(void **state)
 {
 	struct store_world *world = *state;
@@ -91,6 +113,7 @@ static void test_after_gc_nothing_is_left_to_delete(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(test_a_setting_that_no_store_conf_has_is_refused),
 		WORLD_TEST(test_a_new_store_is_good_and_names_its_base),
 		WORLD_TEST(test_the_uuid_is_of_version_4_and_stays),
 		WORLD_TEST(test_what_is_unsaved_and_unsynced_is_told),
