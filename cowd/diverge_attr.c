@@ -99,29 +99,42 @@ int diverge_find_node(const struct diverge_request *request,
 	return rc;
 }
 
-void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
-			 const char *path, int rc, fuse_ino_t *out_known,
-			 struct fuse_entry_param *entry)
+int diverge_fill_entry(fuse_req_t req, struct diverge_node *parent,
+		       const char *path, struct diverge_node **out_node,
+		       struct fuse_entry_param *entry)
 {
 	AUTO_FOUND struct diverge_found found = DIVERGE_FOUND_NONE;
 	struct diverge *diverge = diverge_of(req);
 	const char *slash = strrchr(path, '/');
-	struct diverge_node *node;
+	int rc = diverge_see(req, path, &found);
 
 	if (rc == 0)
-		rc = diverge_see(req, path, &found);
-	if (rc == 0)
 		rc = diverge_node_know(diverge, parent,
-				       slash ? slash + 1 : path, &found, &node);
+				       slash ? slash + 1 : path, &found,
+				       out_node);
+	if (rc < 0)
+		return rc;
+	entry->ino = (*out_node)->id;
+	entry->entry_timeout = diverge->options->entry_timeout_s;
+	diverge_fill_stat(diverge, *out_node, &found, &entry->attr);
+	entry->attr_timeout = diverge->options->attr_timeout_s;
+	return 0;
+}
+
+void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
+			 const char *path, int rc, fuse_ino_t *out_known,
+			 struct fuse_entry_param *entry)
+{
+	struct diverge *diverge = diverge_of(req);
+	struct diverge_node *node;
+
 	memset(entry, 0, sizeof(*entry));
+	if (rc == 0)
+		rc = diverge_fill_entry(req, parent, path, &node, entry);
 	if (rc < 0) {
 		fuse_reply_err(req, -rc);
 		return;
 	}
-	entry->ino = node->id;
-	entry->entry_timeout = diverge->options->entry_timeout_s;
-	diverge_fill_stat(diverge, node, &found, &entry->attr);
-	entry->attr_timeout = diverge->options->attr_timeout_s;
 	if (out_known)
 		*out_known = node->id;
 	else if (fuse_reply_entry(req, entry) == -ENOENT)

@@ -67,6 +67,8 @@ static int open_in(fuse_req_t req, struct diverge_request *request,
 		close(fd);
 		return -ESTALE;
 	}
+	/* Who only reads has no errors to be told of. */
+	fi->noflush = (flags & O_ACCMODE) == O_RDONLY;
 	return diverge_handle_new(diverge, request->node, fd, found.layer, fi);
 }
 

@@ -281,6 +281,12 @@ NODISCARD int diverge_find_node(const struct diverge_request *request,
 void diverge_apply_root(struct diverge *diverge, struct stat *st);
 /* A name came to be in the root, or went. */
 void diverge_touch_root(struct diverge *diverge);
+/* What the kernel is told of a name; the node with a reference. With names
+ * held. */
+NODISCARD int diverge_fill_entry(fuse_req_t req, struct diverge_node *parent,
+				 const char *path,
+				 struct diverge_node **out_node,
+				 struct fuse_entry_param *entry);
 /* Answers with what was found under a name, or rc. With names held. */
 void diverge_reply_entry(fuse_req_t req, struct diverge_node *parent,
 			 const char *path, int rc, fuse_ino_t *out_known,
@@ -371,6 +377,9 @@ NODISCARD int diverge_check_empty(struct diverge *diverge, const char *path);
 void diverge_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
 void diverge_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
 		     struct fuse_file_info *fi);
+/* The same with what a look-up of each name tells. */
+void diverge_readdirplus(fuse_req_t req, fuse_ino_t id, size_t size,
+			 off_t offset, struct fuse_file_info *fi);
 void diverge_releasedir(fuse_req_t req, fuse_ino_t id,
 			struct fuse_file_info *fi);
 

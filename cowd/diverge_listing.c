@@ -241,39 +241,104 @@ void diverge_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 		close_listing(request.diverge, listing);
 }
 
-/* Offsets: 1 is behind ".", 2 behind "..", then the entries. */
-void diverge_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
-		     struct fuse_file_info *fi)
+/* A piece of a listing that is being put together. */
+struct piece {
+	fuse_req_t req;
+	const struct diverge_request *request; /* NULL: names only */
+	const struct listing *listing;
+	char *buffer;
+	size_t size, used;
+};
+
+/* Of the place in a listing: 0 is ".", 1 "..", then the entries. */
+static const char *name_at(const struct listing *listing, size_t at,
+			   struct stat *st)
+{
+	const struct listed *listed = at < 2 ? NULL : listing->entries[at - 2];
+
+	st->st_ino = listed ? listed->inode :
+		     at	    ? listing->parent :
+			      listing->inode;
+	st->st_mode = listed ? listed->kind : S_IFDIR;
+	return listed ? listed->name : at ? ".." : ".";
+}
+
+/* With what is known of it, unless it is gone by now. */
+static bool add_known(struct piece *piece, const char *name, size_t at,
+		      struct fuse_entry_param *entry)
+{
+	const struct diverge_request *request = piece->request;
+	struct diverge_node *node = NULL;
+	char path[PATH_MAX];
+	size_t room = piece->size - piece->used, bytes;
+
+	if (at < 2 || !request->has_path ||
+	    diverge_join(request->path, name, path) < 0 ||
+	    diverge_fill_entry(piece->req, request->node, path, &node, entry) <
+		    0)
+		node = NULL;
+	bytes = fuse_add_direntry_plus(piece->req, piece->buffer + piece->used,
+				       room, name, entry, (off_t)at + 1);
+	if (bytes <= room)
+		piece->used += bytes;
+	else if (node)
+		diverge_node_put(request->diverge, node, 1);
+	return bytes <= room;
+}
+
+static bool add_entry(struct piece *piece, size_t at)
+{
+	struct fuse_entry_param entry = { .ino = 0 };
+	const char *name = name_at(piece->listing, at, &entry.attr);
+	size_t room = piece->size - piece->used, bytes;
+
+	if (piece->request)
+		return add_known(piece, name, at, &entry);
+	bytes = fuse_add_direntry(piece->req, piece->buffer + piece->used, room,
+				  name, &entry.attr, (off_t)at + 1);
+	if (bytes <= room)
+		piece->used += bytes;
+	return bytes <= room;
+}
+
+static void reply_piece(fuse_req_t req, const struct diverge_request *request,
+			size_t size, off_t offset,
+			const struct fuse_file_info *fi)
 {
 	const struct listing *listing =
 		(const struct listing *)(uintptr_t)fi->fh;
 	AUTO_FREE char *buffer = malloc(size);
-	size_t used = 0, at = offset < 0 ? 0 : (size_t)offset;
+	struct piece piece = { req, request, listing, buffer, size, 0 };
+	size_t at = offset < 0 ? 0 : (size_t)offset;
 
-	(void)id;
 	if (!buffer) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	for (; at < listing->count + 2; at++) {
-		const struct listed *listed = at < 2 ? NULL :
-						       listing->entries[at - 2];
-		struct stat st = { .st_ino = listed ? listed->inode :
-					     at	    ? listing->parent :
-						      listing->inode,
-				   .st_mode = listed ? listed->kind : S_IFDIR };
-		size_t bytes = fuse_add_direntry(req, buffer + used,
-						 size - used,
-						 listed ? listed->name :
-						 at	? ".." :
-							  ".",
-						 &st, (off_t)at + 1);
+	while (at < listing->count + 2 && add_entry(&piece, at))
+		at++;
+	fuse_reply_buf(req, buffer, piece.used);
+}
 
-		if (bytes > size - used)
-			break;
-		used += bytes;
+void diverge_readdir(fuse_req_t req, fuse_ino_t id, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	(void)id;
+	reply_piece(req, NULL, size, offset, fi);
+}
+
+void diverge_readdirplus(fuse_req_t req, fuse_ino_t id, size_t size,
+			 off_t offset, struct fuse_file_info *fi)
+{
+	struct diverge_request request;
+	int rc = diverge_begin(&request, req, id, NULL, false);
+
+	if (rc < 0) {
+		fuse_reply_err(req, -rc);
+		return;
 	}
-	fuse_reply_buf(req, buffer, used);
+	reply_piece(req, &request, size, offset, fi);
+	diverge_end(&request);
 }
 
 void diverge_releasedir(fuse_req_t req, fuse_ino_t id,

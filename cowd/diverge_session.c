@@ -27,6 +27,10 @@ static void diverge_init(void *userdata, struct fuse_conn_info *connection)
 			    (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_DONT_MASK |
 			     FUSE_CAP_POSIX_ACL | FUSE_CAP_AUTO_INVAL_DATA |
 			     FUSE_CAP_PARALLEL_DIROPS);
+	/* What is forgotten at once would be asked for again. */
+	if (diverge->options->entry_timeout_s == 0 ||
+	    diverge->options->attr_timeout_s == 0)
+		connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS;
 	/* A daemon of root may write without taking setuid away: the kernel
 	 * has to ask for it. */
 	connection->want &= ~(unsigned)(FUSE_CAP_HANDLE_KILLPRIV |
@@ -57,6 +61,7 @@ static const struct fuse_lowlevel_ops requests = {
 	.fsync = diverge_fsync,
 	.opendir = diverge_opendir,
 	.readdir = diverge_readdir,
+	.readdirplus = diverge_readdirplus,
 	.releasedir = diverge_releasedir,
 	.fsyncdir = diverge_fsyncdir,
 	.statfs = diverge_statfs,

@@ -88,3 +88,15 @@ told() {
 one=$(told -d 1) three=$(told -d 3) default=$(told) five=$(told -d 5)
 [ "$one" -lt "$three" ] && [ "$three" -lt "$five" ] &&
 	[ "$three" -eq "$default" ] || fail "$one, $three, $default, $five"
+
+say "a directory is listed with what is in it, without a request for each"
+mkdir -p many && touch many/{1..300}
+cowd diverge -q --foreground -o debug -f my.rules -h holes.g many \
+	2>trace &
+until_true 10 mountpoint -q many
+# And a.o.
+[ "$(ls -l many | tail -n +2 | wc -l)" -eq 301 ] || fail "$(ls -l many)"
+umount many
+wait
+lookups=$(grep -c LOOKUP trace || true)
+grep -q READDIRPLUS trace && [ "$lookups" -lt 30 ] || fail "$lookups look-ups"
