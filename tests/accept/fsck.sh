@@ -6,8 +6,8 @@
 need_fuse
 need python3
 free_gib 8
-FSCK=${FSCK:-$(dirname "$(command -v cowd)")/../fsck/cowd-fsck}
-[ -x "$FSCK" ] || FSCK=$(command -v cowd-fsck) || skip "no cowd-fsck"
+FSCK=${COWD_FSCK:-$(dirname "$COWD")/../fsck/cowd-fsck}
+[ -x "$FSCK" ] || skip "no cowd-fsck at $FSCK"
 
 # change IMAGE SEED: blocks at random places, half of them compressible.
 cat >"$WORK/change.py" <<'END'
