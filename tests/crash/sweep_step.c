@@ -29,7 +29,7 @@ enum outcome { OUTCOME_DONE, OUTCOME_NOT_DONE, OUTCOME_PART, OUTCOME_WRONG };
 
 static enum outcome outcome_of(const struct ref_step *before,
 			       const struct ref_step *step,
-			       const struct digest *now)
+			       const struct digest *now, bool read_only)
 {
 	size_t i;
 
@@ -40,7 +40,9 @@ static enum outcome outcome_of(const struct ref_step *before,
 	for (i = 0; i < step->between_count; i++)
 		if (now->hash == step->between[i].hash)
 			return OUTCOME_PART;
-	if (before && step->in_parts &&
+	/* A logged operation that found no memory to be applied in: all of it
+	 * is there when the store is opened again. */
+	if (before && (step->in_parts || read_only) &&
 	    digest_is_between(now, &before->digest, &step->digest))
 		return OUTCOME_PART;
 	return OUTCOME_WRONG;
@@ -76,12 +78,13 @@ static bool step_failed(struct world *world, int rc,
 {
 	struct sweep *sweep = world->sweep;
 	const struct ref_step *before = world->step_nr > 1 ? step - 1 : NULL;
-	enum outcome outcome = outcome_of(before, step, now);
+	enum outcome outcome;
 	struct store_status *status = check_memory(calloc(1, sizeof(*status)));
 	bool again = false;
 
 	store_status(world->store, status);
 	sweep->read_only = status->read_only;
+	outcome = outcome_of(before, step, now, status->read_only);
 	if (now->failed && status->read_only) {
 		if (digest_agrees(now, &step->digest))
 			outcome = OUTCOME_DONE;

@@ -193,6 +193,7 @@ static void check_head(struct world *world)
 		STEP(world, false, (close_head(world), 0)); \
 		STEP_HERE(world, true, call);               \
 		STEP(world, false, reopen_head(world));     \
+		check_head(world);                          \
 	} while (0)
 
 static int roll_back(struct world *world, const char *name)
