@@ -260,7 +260,7 @@ static void find_records(struct fuzz_store *made, unsigned nr, size_t at_bytes)
 	}
 }
 
-static void take_files(struct fuzz_store *made)
+void fuzz_store_take(struct fuzz_store *made)
 {
 	static const char *const names[] = { "index.db", "index.db-wal",
 					     "index.bak", "store.conf" };
@@ -270,6 +270,7 @@ static void take_files(struct fuzz_store *made)
 	unsigned nr, at;
 
 	FUZZ_ASSERT(dir_fd >= 0);
+	made->file_count = made->record_count = 0;
 	for (nr = 1; nr < 8; nr++) {
 		snprintf(name, sizeof(name), "segments/%08x.seg", nr);
 		if (faccessat(dir_fd, name, F_OK, 0) == 0)
@@ -323,7 +324,7 @@ void fuzz_store_new(struct fuzz_store *made, bool is_tree)
 		fill_image(store);
 	end_log(store);
 	store_abandon(store);
-	take_files(made);
+	fuzz_store_take(made);
 }
 
 /* All that is in a directory, but for directories. */

@@ -45,6 +45,9 @@ struct fuzz_store {
 /* Makes it; ends the program if that fails. The directory goes at exit; *store
  * is to stay until then. */
 void fuzz_store_new(struct fuzz_store *store, bool is_tree);
+/* Keeps its files as they are now; new does. What was kept before is not
+ * freed. */
+void fuzz_store_take(struct fuzz_store *store);
 /* Writes the files as they were, whatever is there. */
 void fuzz_store_put_back(const struct fuzz_store *store);
 
