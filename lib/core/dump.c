@@ -249,7 +249,8 @@ void dump_note_locked(struct store *store)
 	mutex_unlock(&store->space.lock);
 }
 
-void dump_note_all(struct store *store)
+/* Nobody has noted which segments hold such records. */
+static void note_all(struct store *store)
 {
 	size_t i;
 
@@ -322,4 +323,17 @@ int dump_write(struct store *store)
 		return store_fail(store, rc, "a flush failed");
 	forget_older(store, as_of);
 	return index_meta_put(store->index, "state_lsn", (int64_t)as_of);
+}
+
+int dump_begin(struct store *store)
+{
+	int rc;
+
+	note_all(store);
+	if (store->dumped)
+		return 0;
+	mutex_lock(&store->maintenance_lock);
+	rc = dump_write(store);
+	mutex_unlock(&store->maintenance_lock);
+	return rc == -ENOSPC || rc == -EDQUOT ? 0 : rc;
 }

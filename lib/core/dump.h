@@ -8,5 +8,6 @@
 NODISCARD int dump_write(struct store *store) REQUIRES(store->maintenance_lock);
 /* The record that was appended last says what a later dump must hold. */
 void dump_note_locked(struct store *store) REQUIRES(store->order_lock);
-/* Any segment may hold such records. */
-void dump_note_all(struct store *store);
+/* When a store is opened: from now on I1 holds. A full store is opened
+ * without; whoever removes segments, or opens the store, tries again. */
+NODISCARD int dump_begin(struct store *store);

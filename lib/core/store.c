@@ -24,6 +24,7 @@
 #include "history_impl.h"
 #include "io.h"
 #include "items.h"
+#include "leftover.h"
 #include "store_impl.h"
 
 int64_t store_monotonic_ns(void)
@@ -449,22 +450,6 @@ static void store_free(struct store *store)
 	free(store);
 }
 
-/* A full store is opened without: the next one who removes segments, or opens
- * the store, tries again. */
-static int first_dump(struct store *store, struct failure *failure)
-{
-	int rc;
-
-	mutex_lock(&store->maintenance_lock);
-	rc = dump_write(store);
-	mutex_unlock(&store->maintenance_lock);
-	if (rc == -ENOSPC || rc == -EDQUOT)
-		return 0;
-	return rc < 0 ? failure_errno(failure, rc, store->path,
-				      "can't describe the store in its log") :
-			0;
-}
-
 static int open_all(struct store *store, const char *path,
 		    const char *base_path, struct failure *failure)
 {
@@ -504,8 +489,12 @@ static int open_all(struct store *store, const char *path,
 		rc = open_log(store, &position, was_clean, failure);
 	if (rc < 0)
 		return rc;
-	dump_note_all(store);
-	return store->dumped ? 0 : first_dump(store, failure);
+	rc = dump_begin(store);
+	if (rc == 0)
+		rc = leftovers_find(store);
+	return rc < 0 ? failure_errno(failure, rc, store->path,
+				      "can't begin to write") :
+			0;
 }
 
 int store_open(const char *path, const char *base_path,
