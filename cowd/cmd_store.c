@@ -54,7 +54,8 @@ static void print_status(struct cli *cli, const struct target *target,
 			 const json_t *status)
 {
 	const char *health = json_text_at(status, "health");
-	const json_t *branch, *daemon = json_object_get(status, "daemon");
+	const json_t *branch, *mount;
+	const json_t *daemon = json_object_get(status, "daemon");
 	bool is_good = strcmp(health, "healthy") == 0;
 	bool is_bad = strcmp(health, "damaged") == 0;
 	char size[32], written[32], mounted[4096];
@@ -83,6 +84,14 @@ static void print_status(struct cli *cli, const struct target *target,
 		       has_size ? ", " : "", written,
 		       *mounted == '-' ? "not mounted" : "mounted on ",
 		       *mounted == '-' ? "" : mounted);
+	}
+	json_array_foreach(json_object_get(status, "mounts"), i, mount)
+	{
+		if (json_flag_at(mount, "detached"))
+			printf("  %-12s %s%s%s, at no mountpoint\n", "in use",
+			       json_text_at(mount, "branch"),
+			       *json_text_at(mount, "snapshot") ? "@" : "",
+			       json_text_at(mount, "snapshot"));
 	}
 	if (!json_is_null(daemon))
 		printf("  %-12s pid %" PRIu64 "\n", "daemon",

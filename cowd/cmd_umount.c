@@ -117,6 +117,7 @@ static int umount_target(struct cli *cli, const struct target *target,
 {
 	json_t *result = NULL;
 	const json_t *mount;
+	bool is_detached = false;
 	size_t i;
 	int rc = daemon_call(cli, target->store, "mounts", json_object(),
 			     &result);
@@ -130,6 +131,10 @@ static int umount_target(struct cli *cli, const struct target *target,
 
 		if (!is_wanted(mount, target))
 			continue;
+		if (json_flag_at(mount, "detached")) {
+			is_detached = true;
+			continue;
+		}
 		rc = umount_one(cli, target->store, path, out_left);
 		if (rc < 0)
 			break;
@@ -141,8 +146,18 @@ static int umount_target(struct cli *cli, const struct target *target,
 		return 0;
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	return failure_set(&cli->failure, FAILURE_FAILED, target->text,
-			   "is not mounted");
+	if (!is_detached)
+		return failure_set(&cli->failure, FAILURE_FAILED, target->text,
+				   "is not mounted");
+	failure_set(&cli->failure, FAILURE_FAILED, target->text,
+		    "is mounted nowhere, and in use: as a layer of another "
+		    "store, or by who has something open after a lazy "
+		    "unmount");
+	failure_hint(&cli->failure,
+		     "cowd snapshot holds %s names stores above "
+		     "it",
+		     target->store);
+	return -EIO;
 }
 
 static int umount_by_path(struct cli *cli, const char *mountpoint,

@@ -537,21 +537,23 @@ json_t *mounts_list(struct mounts *mounts)
 	for (mount = mounts->first; mount; mount = mount->next) {
 		json_array_append_new(
 			list,
-			json_pack(
-				"{s:s, s:s?, s:s, s:s?, s:s?, s:b, s:i, s:i, s:O}",
-				"branch", mount->branch, "snapshot",
-				mount->snapshot_id ? mount->snapshot : NULL,
-				"mountpoint", mount->mountpoint, "file",
-				mount->front == &image_front ?
-					mount->options.name :
-					NULL,
-				"rules",
-				mount->options.rules[0] ? mount->options.rules :
-							  NULL,
-				"read_only", mount->options.read_only,
-				"writers", (int)mount_writers(mount), "readers",
-				(int)mount_readers(mount), "warnings",
-				mount->options.warnings));
+			json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:b, s:b, s:i, "
+				  "s:i, s:O}",
+				  "branch", mount->branch, "snapshot",
+				  mount->snapshot_id ? mount->snapshot : NULL,
+				  "mountpoint", mount->mountpoint, "file",
+				  mount->front == &image_front ?
+					  mount->options.name :
+					  NULL,
+				  "rules",
+				  mount->options.rules[0] ?
+					  mount->options.rules :
+					  NULL,
+				  "read_only", mount->options.read_only,
+				  "detached", mount->detached, "writers",
+				  (int)mount_writers(mount), "readers",
+				  (int)mount_readers(mount), "warnings",
+				  mount->options.warnings));
 	}
 	mutex_unlock(&mounts->lock);
 	return list;

@@ -58,7 +58,10 @@ until_true 10 gone $low
 cowd mount -q up.cowd u
 tree_listing u | cmp - before || fail "after a remount"
 (cd u && find . -printf '%p %i\n' | sort) | cmp - numbers || fail "numbers"
-cowd status $low | grep -q 'daemon *pid' || fail "who serves it?"
+cowd status $low >out
+grep -q 'daemon *pid' out && grep -q 'in use *main@v1, at no mount' out ||
+	fail "who serves it? $(cat out)"
+refused 1 'mounted nowhere, and in use' cowd umount $low
 nothing_left 1
 
 say "renamed, and shared by a second store"
