@@ -70,7 +70,7 @@ static int take_name(const char *spec, const char *path,
 		     const struct base_row *known, size_t count,
 		     struct base_row *row, struct failure *failure)
 {
-	size_t len_bytes = (size_t)(path - spec) - 1;
+	size_t len_bytes = (size_t)(path - spec) - 1, i;
 
 	if (len_bytes >= sizeof(row->name))
 		return failure_set(failure, FAILURE_USAGE, spec,
@@ -78,7 +78,12 @@ static int take_name(const char *spec, const char *path,
 				   STORE_NAME_BYTES_MAX);
 	memcpy(row->name, spec, len_bytes);
 	row->name[len_bytes] = '\0';
-	if (is_known(row->name, known, count)) {
+	/* A layer that is added again may be called what it is called. */
+	for (i = 0; i < count; i++)
+		if (strcmp(known[i].name, row->name) == 0 &&
+		    !new_layer_same(&known[i], row))
+			break;
+	if (i < count) {
 		failure_set(failure, FAILURE_EXISTS, row->name,
 			    "a layer of this name exists");
 		failure_hint(failure, "give it another one: NAME=%s", path);

@@ -95,6 +95,29 @@ static void test_an_id_is_of_one_directory_for_ever(void **state)
 	assert_int_equal(layer_named(world, "new").id, id);
 }
 
+static void test_a_layer_comes_back_under_its_own_name(void **state)
+{
+	struct store_world *world = *state;
+	const struct layer_place top = { NULL, false };
+	struct layer_info info;
+	char spec[PATH_MAX];
+
+	snprintf(spec, sizeof(spec), "known=%s", world_place(world, "new"));
+	assert_ok(world,
+		  store_layer_add(world->store, "main", spec, &top, false,
+				  &world_actor, &info, &world->failure));
+	assert_int_equal(layer_remove(world, "known"), 0);
+	assert_ok(world,
+		  store_layer_add(world->store, "main", spec, &top, false,
+				  &world_actor, &info, &world->failure));
+	assert_string_equal(info.name, "known");
+	snprintf(spec, sizeof(spec), "known=%s", world_place(world, "low"));
+	assert_failure(world,
+		       store_layer_add(world->store, "main", spec, &top, false,
+				       &world_actor, &info, &world->failure),
+		       FAILURE_EXISTS);
+}
+
 static void test_a_dry_run_checks_and_changes_nothing(void **state)
 {
 	struct store_world *world = *state;
@@ -230,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LAYERED_TEST(test_layers_are_listed_from_the_top),
 		LAYERED_TEST(test_a_layer_goes_where_it_is_wanted),
+		LAYERED_TEST(test_a_layer_comes_back_under_its_own_name),
 		LAYERED_TEST(test_a_change_survives_a_kill_and_a_restart),
 		LAYERED_TEST(test_the_copy_of_the_index_knows_a_new_layer),
 		LAYERED_TEST(test_snapshots_and_clones_keep_their_own),
