@@ -214,8 +214,10 @@ static void say_node(struct text *text, struct tree_node *node,
 		    path, attr.inode, path, attr.mtime_ns, attr.ctime_ns);
 	/* Of directories they depend on how many layers there are. */
 	if (!S_ISDIR(attr.mode))
-		say(text, "%s: nlink %u blocks %" PRIu64 " size %" PRIu64 "\n",
-		    path, attr.nlink, attr.blocks, attr.size_bytes);
+		say(text,
+		    "%s: nlink %u\n%s: blocks %" PRIu64 "\n%s: size %" PRIu64
+		    "\n",
+		    path, attr.nlink, path, attr.blocks, path, attr.size_bytes);
 	say_xattrs(text, node, path);
 	if (S_ISDIR(attr.mode)) {
 		say_directory(text, node, path);

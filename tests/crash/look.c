@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fsck.h"
@@ -65,8 +66,19 @@ bool look(struct world *world, struct digest *out_digest, bool exact, size_t at)
 	return true;
 }
 
+/* Is there nothing but space that nobody uses? */
+static bool only_leaks(const char *report)
+{
+	const char *at;
+
+	for (at = report; (at = strstr(at, "[P")); at++)
+		if (strncmp(at, "[P7-LEAK]", 9) != 0)
+			return false;
+	return true;
+}
+
 /* The judge has nothing to say. */
-void judge(struct world *world, const char *how, const char *when)
+void judge(struct world *world, bool leaks, const char *how, const char *when)
 {
 	struct fsck_options options = { .path = world->store_path,
 					.temporary = world->directory };
@@ -79,6 +91,8 @@ void judge(struct world *world, const char *how, const char *when)
 	check(options.out, "an allocation");
 	rc = fsck_run(&options, &result);
 	fclose(options.out);
+	if (leaks && only_leaks(report))
+		rc = result.exit_code = 0;
 	if (rc != 0 || result.exit_code != 0)
 		world_wrong(world, "%s: fsck %s: %d, %d %s\n%s", how, when, rc,
 			    result.exit_code, result.message, report);

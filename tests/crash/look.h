@@ -7,7 +7,7 @@
  * at: how many changes there were, for store.conf. */
 bool look(struct world *world, struct digest *out_digest, bool exact,
 	  size_t at);
-/* The checker has nothing to say. */
-void judge(struct world *world, const char *how, const char *when);
+/* The checker has nothing to say. leaks: but of space that nobody uses. */
+void judge(struct world *world, bool leaks, const char *how, const char *when);
 /* Copies what is looked at to $CRASH_KEEP. */
 void keep_state(struct world *world);

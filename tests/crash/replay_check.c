@@ -106,7 +106,7 @@ void check_state(struct replay *replay, const struct disk *disk,
 	replay->states++;
 	disk_put(disk, world->run_fd);
 	if (replay->judge && !allowed->may_be_none)
-		judge(world, allowed->how, "before opening");
+		judge(world, false, allowed->how, "before opening");
 	if (!look(world, first, true, allowed->at)) {
 		free(first);
 		if (!allowed->may_be_none) {
@@ -131,7 +131,7 @@ void check_state(struct replay *replay, const struct disk *disk,
 		}
 		digest_free(&second);
 		if (replay->judge)
-			judge(world, allowed->how, "after closing");
+			judge(world, false, allowed->how, "after closing");
 	}
 	if (world->violations != before) {
 		disk_put(disk, world->run_fd);

@@ -263,7 +263,7 @@ static int delete_snapshot(struct world *world, const char *name)
 }
 
 static int copy_file(struct world *world, const char *from, const char *to,
-		     uint64_t len)
+		     uint64_t offset, uint64_t len)
 {
 	struct tree_node *source = find(world, from, NULL);
 	struct tree_node *target = find(world, to, NULL);
@@ -274,7 +274,9 @@ static int copy_file(struct world *world, const char *from, const char *to,
 	if (rc == 0)
 		rc = tree_file_open(target, true, &out);
 	if (rc == 0)
-		rc = file_share(in, 0, out, 0, len, &n);
+		rc = file_share(in, offset, out, offset, len, &n);
+	if (rc == 0 && n < len)
+		rc = -EIO;
 	if (out)
 		tree_file_close(target);
 	if (in)
@@ -339,7 +341,7 @@ static void work_files(struct world *world)
 	STEP_IN_PARTS(world, false,
 		      set_attr(world, "b", TREE_SET_SIZE, 40960, 0));
 	do_sync(world);
-	STEP(world, false, copy_file(world, "a", "b", 40960));
+	STEP(world, false, copy_file(world, "a", "b", 4096, 16384));
 	STEP(world, false, put_data(world, "b", 8192, 4096, 5));
 	STEP(world, true, take(world, "s1"));
 	STEP_IN_PARTS(world, false,
