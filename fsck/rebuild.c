@@ -118,6 +118,7 @@ static int put_space(struct rebuild *rebuild)
 		for (j = 0; j < BLOCK_MAP_BYTES; j++) {
 			segment->live[j] |= segment->named[j];
 			segment->shared[j] |= segment->several[j];
+			segment->shared[j] &= segment->named[j];
 		}
 	}
 	return rc < 0 ? rc : block_map_save(map, &rebuild->stored->queries);

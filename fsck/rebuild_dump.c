@@ -229,6 +229,7 @@ static int put_entry(struct rebuild *rebuild, const struct state_entry *entry)
 
 	switch (entry->kind) {
 	case STATE_KIND_COUNTERS:
+		rebuild->next_snapshot = entry->counters.next_snapshot;
 		return put_counters(queries, entry);
 	case STATE_KIND_LINE:
 		return query_run(queries,

@@ -35,6 +35,7 @@ struct rebuild {
 	uint64_t base_bytes;	/* of an image */
 	uint64_t dropped;	/* records of lines that are gone */
 	uint64_t found;		/* inodes without a name */
+	uint32_t next_snapshot; /* of the dump: it knows the older ones */
 	struct slot slots[WINDOW_BLOCKS];
 	uint8_t blob[WINDOW_ROW_BYTES_MAX];
 };

@@ -193,6 +193,107 @@ static int next_mapped(struct rebuild *rebuild, uint64_t *inode)
 	return rc;
 }
 
+enum { COUNTED_MAX = 1 << 20 };
+
+/* How many windows an inode has. */
+static int count_windows(struct rebuild *rebuild, uint64_t inode,
+			 int64_t *out_count)
+{
+	sqlite3_stmt *row;
+	int rc = query_begin(&rebuild->stored->queries, &row,
+			     "SELECT count(DISTINCT window) FROM windows"
+			     " WHERE inode = ?",
+			     "i", (int64_t)inode);
+
+	if (rc == 1) {
+		*out_count = sqlite3_column_int64(row, 0);
+		query_end(row);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* A version of the inode for one of its windows: who writes changes both.
+ * counted: of few enough, so that its blocks are counted. */
+static int touch(struct rebuild *rebuild, uint64_t inode, uint32_t line,
+		 uint32_t gen, bool counted)
+{
+	struct inode_item item;
+	int rc = find_version(rebuild, inode, line, gen, &item);
+
+	if (rc != 1)
+		return rc;
+	item.flags |= INODE_FLAG_MAPPED;
+	rc = counted ? count_blocks(rebuild, inode, line, gen,
+				    &item.data_blocks) :
+		       0;
+	return rc < 0 ? rc : put_version(rebuild, inode, line, gen, &item);
+}
+
+struct versions {
+	struct apply_level *list;
+	size_t count, capacity;
+};
+
+static int add_version(struct versions *versions, uint32_t line, uint32_t gen)
+{
+	if (versions->count == versions->capacity) {
+		size_t capacity = versions->capacity ? versions->capacity * 2 :
+						       64;
+		void *grown = realloc(versions->list,
+				      capacity * sizeof(*versions->list));
+
+		if (!grown)
+			return -ENOMEM;
+		versions->list = grown;
+		versions->capacity = capacity;
+	}
+	versions->list[versions->count++] = (struct apply_level){ line, gen };
+	return 0;
+}
+
+/* Those of the inode that are there, and those of its windows, in order. */
+static int list_versions(struct rebuild *rebuild, uint64_t inode,
+			 struct versions *versions)
+{
+	uint8_t key[ITEM_PREFIX_BYTES];
+	sqlite3_stmt *row;
+	int rc;
+
+	item_key_prefix(inode, ITEM_TYPE_INODE, key);
+	rc = query_begin(&rebuild->stored->queries, &row,
+			 "SELECT line, gen FROM windows WHERE inode = ? UNION"
+			 " SELECT line, gen FROM items WHERE key = ?"
+			 " AND length(value) > 8 ORDER BY 1, 2",
+			 "ib", (int64_t)inode, key, sizeof(key));
+	while (rc == 1) {
+		rc = add_version(versions, query_u32(row, 0),
+				 query_u32(row, 1));
+		if (rc < 0) {
+			query_end(row);
+			return rc;
+		}
+		rc = query_next(row);
+	}
+	return rc;
+}
+
+static int touch_all(struct rebuild *rebuild, uint64_t inode)
+{
+	struct versions versions = { 0 };
+	int64_t windows = 0;
+	size_t i;
+	int rc = count_windows(rebuild, inode, &windows);
+
+	if (rc == 0)
+		rc = list_versions(rebuild, inode, &versions);
+	for (i = 0; i < versions.count && rc == 0; i++)
+		rc = touch(rebuild, inode, versions.list[i].line,
+			   versions.list[i].gen,
+			   (int64_t)i * windows < COUNTED_MAX);
+	free(versions.list);
+	return rc;
+}
+
 /* What a head has of an inode; its version is of the last change. */
 static int count_head(struct rebuild *rebuild, uint64_t inode,
 		      struct apply_branch *branch)
@@ -231,11 +332,50 @@ static int count_heads(struct rebuild *rebuild)
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < apply->branch_count; i++)
+	for (i = 0; i < apply->branch_count; i++) {
 		apply->branches[i].refer_blocks = 0;
-	while (rc == 0 && (rc = next_mapped(rebuild, &inode)) == 1)
-		for (i = 0, rc = 0; i < apply->branch_count && rc == 0; i++)
+		apply->branches[i].dirty = true;
+	}
+	while (rc == 0 && (rc = next_mapped(rebuild, &inode)) == 1) {
+		rc = touch_all(rebuild, inode);
+		for (i = 0; i < apply->branch_count && rc == 0; i++)
 			rc = count_head(rebuild, inode, &apply->branches[i]);
+	}
+	return rc;
+}
+
+/* All data blocks that a snapshot sees; of very many windows rather too many
+ * than too few, as a head that goes on from there counts down. */
+static int count_snapshot(struct rebuild *rebuild,
+			  const struct apply_snapshot *at, int64_t *work,
+			  uint64_t *out_blocks)
+{
+	uint64_t inode = 0, blocks = 0;
+	int64_t windows = 0;
+	int rc;
+
+	*out_blocks = 0;
+	while ((rc = next_mapped(rebuild, &inode)) == 1) {
+		struct inode_item item;
+
+		rc = count_windows(rebuild, inode, &windows);
+		if (rc == 0)
+			rc = find_version(rebuild, inode, at->line, at->gen,
+					  &item);
+		if (rc < 0)
+			return rc;
+		*work += windows;
+		if (rc == 0) /* it is not seen there */
+			continue;
+		if (*work > COUNTED_MAX)
+			blocks = (uint64_t)windows * WINDOW_BLOCKS;
+		else
+			rc = count_blocks(rebuild, inode, at->line, at->gen,
+					  &blocks);
+		if (rc < 0)
+			return rc;
+		*out_blocks += blocks;
+	}
 	return rc;
 }
 
@@ -243,21 +383,26 @@ static int count_heads(struct rebuild *rebuild)
 static int size_snapshots(struct rebuild *rebuild)
 {
 	struct apply *apply = rebuild->apply;
-	struct inode_item item;
+	struct inode_item item = { 0 };
+	uint64_t blocks;
+	int64_t work = 0;
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; i < apply->snapshot_count && rc >= 0 && !apply->is_tree;
-	     i++) {
+	for (i = 0; i < apply->snapshot_count && rc >= 0; i++) {
 		const struct apply_snapshot *at = &apply->snapshots[i];
 
-		rc = find_version(rebuild, 2, at->line, at->gen, &item);
-		if (rc == 1)
+		if (at->id < rebuild->next_snapshot)
+			continue;
+		rc = count_snapshot(rebuild, at, &work, &blocks);
+		if (rc == 0 && !apply->is_tree)
+			rc = find_version(rebuild, 2, at->line, at->gen, &item);
+		if (rc >= 0)
 			rc = query_run(&rebuild->stored->queries,
-				       "UPDATE snapshots SET size_bytes = ?"
-				       " WHERE id = ?",
-				       "ii", (int64_t)item.size_bytes,
-				       (int64_t)at->id);
+				       "UPDATE snapshots SET size_bytes = ?,"
+				       " refer_blocks = ? WHERE id = ?",
+				       "iii", (int64_t)item.size_bytes,
+				       (int64_t)blocks, (int64_t)at->id);
 	}
 	return rc < 0 ? rc : 0;
 }

@@ -169,6 +169,26 @@ static int note_extent(struct rebuild *rebuild, const struct record *record)
 				  count);
 }
 
+/* Versions that are no neighbours may have them. Those that nobody has in the
+ * end are not marked. */
+static int mark_shared(struct rebuild *rebuild, const struct slot *slots,
+		       size_t count)
+{
+	size_t i;
+	unsigned n;
+
+	for (i = 0; i < count; i++) {
+		struct segment_blocks *segment =
+			block_map_add(&rebuild->stored->map, slots[i].segment);
+
+		if (!segment)
+			return -ENOMEM;
+		for (n = 0; n < slot_stored_blocks(&slots[i]); n++)
+			block_bit_set(segment->shared, slots[i].block + n);
+	}
+	return 0;
+}
+
 static int note_share(struct rebuild *rebuild, const struct record *record)
 {
 	AUTO_FREE struct share_record *share = malloc(sizeof(*share));
@@ -184,6 +204,8 @@ static int note_share(struct rebuild *rebuild, const struct record *record)
 		return 0;
 	}
 	rc = keep_slots(rebuild, share->slots, share->slot_count, &count);
+	if (rc == 0)
+		rc = mark_shared(rebuild, share->slots, count);
 	return rc < 0 ? rc :
 			put_patch(rebuild, share->inode, share->window,
 				  share->line, share->gen, record->lsn,
@@ -376,7 +398,9 @@ static int note_entry(struct rebuild *rebuild, const struct batch_entry *entry,
 	if (entry->item.type == ITEM_TYPE_ORIGIN)
 		return entry->payload_bytes ? put_item(rebuild, entry, 0, 0) :
 					      0;
-	if (inode < FIRST_TREE_INODE && record->lsn <= rebuild->as_of_lsn)
+	/* The dump has it, as put_change(). */
+	if (entry->item.type == ITEM_TYPE_STACK &&
+	    record->lsn <= rebuild->as_of_lsn)
 		return 0;
 	if (entry->item.type == ITEM_TYPE_INODE)
 		return put_change(rebuild, inode, line, gen, record,

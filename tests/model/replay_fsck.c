@@ -93,6 +93,29 @@ static void check_store(const char *store_path)
 	abort();
 }
 
+/* Now and then the index is lost, and its copy too. */
+static bool rebuild_store(const char *store_path)
+{
+	static unsigned count;
+	struct fsck_options options = {
+		.path = store_path,
+		.mode = FSCK_MODE_YES,
+		.rebuild = FSCK_REBUILD_SEGMENTS,
+	};
+	struct fsck_result result;
+
+	if (!getenv("REPLAY_REBUILDS") || ++count % 2)
+		return false;
+	if (getenv("REPLAY_TELLS"))
+		options.out = stderr;
+	if (fsck_run(&options, &result) != FSCK_EXIT_FIXED) {
+		fprintf(stderr, "replay: %s %s\n", result.message, result.hint);
+		abort();
+	}
+	check_store(store_path);
+	return true;
+}
+
 void replay_before_open(const char *store_path)
 {
 	uint8_t uuid[FORMAT_UUID_BYTES];
@@ -104,6 +127,8 @@ void replay_before_open(const char *store_path)
 	int fd;
 
 	check_store(store_path);
+	if (rebuild_store(store_path))
+		return;
 	snprintf(path, sizeof(path), "%s/index.db", store_path);
 	MUST(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ==
 	     SQLITE_OK);
