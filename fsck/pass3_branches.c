@@ -236,6 +236,22 @@ static int newest_free_line(struct check *check, int64_t *out)
 	return rc < 0 ? rc : 0;
 }
 
+/* A number that can't be: the next one that is free. Snapshots of the branch
+ * are of one that is gone then. */
+static int renumber(struct check *check, int64_t id)
+{
+	uint32_t fresh = 0;
+	int rc;
+
+	if (id >= 1 && id <= UINT32_MAX)
+		return 0;
+	rc = pass3_take(check, "next_branch", 1, &fresh);
+	return rc < 0 ? rc :
+			work_repair(check,
+				    "UPDATE branches SET id = ? WHERE id = ?",
+				    "ii", (int64_t)fresh, id);
+}
+
 static int check_lost(struct check *check)
 {
 	AUTO_STATEMENT sqlite3_stmt *rows = NULL;
@@ -263,6 +279,8 @@ static int check_lost(struct check *check)
 					 "gen = ? WHERE id = ?",
 					 "iii", line, (int64_t)gen,
 					 sqlite3_column_int64(rows, 0));
+		if (rc == 0)
+			rc = renumber(check, sqlite3_column_int64(rows, 0));
 	}
 	return rc;
 }

@@ -95,6 +95,9 @@ fresh
 sql "UPDATE branches SET line = 'x' WHERE name = 'third'"
 finds P3-BRANCHLOST
 as_before
+fresh
+sql "UPDATE branches SET id = 0 WHERE name = 'third'"
+finds P3-BRANCHLOST
 
 fresh
 sql "UPDATE snapshots SET state = 7, kind = -1, size_bytes = 'x'"
