@@ -271,16 +271,20 @@ NODISCARD int diverge_begin(struct diverge_request *request, fuse_req_t req,
 			    fuse_ino_t id, const char *name, bool exclusive);
 void diverge_end(struct diverge_request *request);
 
+/* diverge_root.c: what was set of the root instead of what base says. */
+void diverge_apply_root(struct diverge *diverge, struct stat *st);
+/* Where base can't be changed. */
+void diverge_set_root(struct diverge *diverge, const struct stat *st,
+		      int to_set);
+/* A name came to be in the root, or went. */
+void diverge_touch_root(struct diverge *diverge);
+
 /* diverge_attr.c */
 void diverge_fill_stat(struct diverge *diverge, struct diverge_node *node,
 		       const struct diverge_found *found, struct stat *st);
 /* Of a node, by its path or by what has it open; the root is base's. */
 NODISCARD int diverge_find_node(const struct diverge_request *request,
 				struct diverge_found *found);
-/* What was set of the root instead of what base says. */
-void diverge_apply_root(struct diverge *diverge, struct stat *st);
-/* A name came to be in the root, or went. */
-void diverge_touch_root(struct diverge *diverge);
 /* What the kernel is told of a name; the node with a reference. With names
  * held. */
 NODISCARD int diverge_fill_entry(fuse_req_t req, struct diverge_node *parent,
