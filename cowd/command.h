@@ -62,8 +62,6 @@ const struct command *command_at(size_t index); /* NULL past the end */
 const struct command *command_find(char **words, unsigned word_count,
 				   unsigned *out_words,
 				   struct failure *failure);
-/* The nearest of the names that differs by little, or NULL. */
-const char *command_nearest(const char *word, const char *(*name)(size_t));
 void command_help(const struct command *command, FILE *out);
 void command_help_all(FILE *out);
 /* "snapshot" or its alias: what its commands are called; else NULL. */

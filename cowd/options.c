@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "nearest.h"
 
 const struct option_spec options_global[] = {
 	{ OPTION_STORE, 's', "store", "PATH",
@@ -101,7 +102,7 @@ static const struct option_spec *spec_of(const struct getopt_tables *tables,
 	return NULL;
 }
 
-/* For command_nearest, which takes a plain function. */
+/* For nearest_word, which takes a plain function. */
 static const struct getopt_tables *nearest_tables;
 
 static const char *long_name(size_t index)
@@ -136,7 +137,7 @@ static int unknown(struct cli *cli, const struct getopt_tables *tables,
 			memcpy(name, word + 2, len_bytes);
 			name[len_bytes] = '\0';
 			nearest_tables = tables;
-			nearest = command_nearest(name, long_name);
+			nearest = nearest_word(name, long_name);
 		}
 	}
 	if (code == '?' && optopt >= '0' && optopt <= '9')
