@@ -1,5 +1,5 @@
 /*
- * Every state that a crash can leave.
+ * Every state that a crash can leave: D15 of docs/reliability.md.
  *
  *   replay [--cuts N] [--lives N] [--seed N] [--part I/N] [--fsck] [NAME...]
  *

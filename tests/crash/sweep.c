@@ -1,5 +1,5 @@
 /*
- * Every call fails, and every allocation.
+ * Every call fails, and every allocation: D16 of docs/reliability.md.
  *
  *   sweep [--stride N] [--seed N] [--part I/N] [--kind NAME] [NAME...]
  *
