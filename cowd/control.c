@@ -322,6 +322,20 @@ static void *accept_all(void *context)
 	return NULL;
 }
 
+/* A new name wants room on some file systems, where others have left none. */
+static int bind_without_name(struct control *control)
+{
+	struct sockaddr_un address;
+	socklen_t len_bytes;
+	int rc = wire_abstract_address(control->directory_fd, &address,
+				       &len_bytes);
+
+	if (rc == 0 && bind(control->listen_fd, (struct sockaddr *)&address,
+			    len_bytes) < 0)
+		rc = -errno;
+	return rc;
+}
+
 static int listen_at(struct control *control)
 {
 	struct sockaddr_un address;
@@ -342,6 +356,8 @@ static int listen_at(struct control *control)
 		     -errno :
 		     0;
 	umask(mask);
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		rc = bind_without_name(control);
 	if (rc == 0 && listen(control->listen_fd, CONNECTIONS_MAX) < 0)
 		rc = -errno;
 	return rc;

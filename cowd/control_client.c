@@ -11,6 +11,40 @@
 #include "control.h"
 #include "control_wire.h"
 
+/* Anybody may have taken such a name: who is it? */
+static int check_server(int fd, int directory_fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    fstat(directory_fd, &st) < 0)
+		return -errno;
+	return peer.uid == 0 || peer.uid == st.st_uid ? 0 : -EACCES;
+}
+
+/* Where the daemon found no room for a name (bind_without_name). */
+static int connect_without_name(int directory_fd, int *out_fd)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	socklen_t len_bytes;
+	int rc = wire_abstract_address(directory_fd, &address, &len_bytes);
+
+	if (fd < 0)
+		return -errno;
+	if (rc < 0)
+		return rc;
+	if (connect(fd, (struct sockaddr *)&address, len_bytes) < 0)
+		return -ENOENT;
+	rc = check_server(fd, directory_fd);
+	if (rc < 0)
+		return rc;
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
 int control_connect(const char *store_path, int *out_fd)
 {
 	AUTO_CLOSE int directory_fd =
@@ -24,7 +58,9 @@ int control_connect(const char *store_path, int *out_fd)
 		return -errno;
 	/* A socket that somebody else put there is not our daemon's. */
 	if (fstatat(directory_fd, "cowd.sock", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+		return errno == ENOENT ?
+			       connect_without_name(directory_fd, out_fd) :
+			       -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -ENOENT;
 	if (st.st_uid != geteuid() && geteuid() != 0)

@@ -2,9 +2,10 @@
 #include "control_wire.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 void wire_init(struct wire *wire, int fd, size_t bytes_max)
@@ -102,6 +103,25 @@ int wire_send(struct wire *wire, const json_t *message)
 			return -errno;
 		done += (size_t)n;
 	}
+	return 0;
+}
+
+int wire_abstract_address(int directory_fd, void *address_un,
+			  socklen_t *out_len_bytes)
+{
+	struct sockaddr_un *address = address_un;
+	struct stat st;
+	int n;
+
+	if (fstat(directory_fd, &st) < 0)
+		return -errno;
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	n = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+		     "cowd/%x/%" PRIx64, (unsigned)st.st_dev,
+		     (uint64_t)st.st_ino);
+	*out_len_bytes = (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1 +
+			 (socklen_t)n;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "scope.h"
 
@@ -27,5 +28,9 @@ void wire_fini(struct wire *wire);
  */
 NODISCARD int wire_receive(struct wire *wire, json_t **out_message);
 NODISCARD int wire_send(struct wire *wire, const json_t *message);
+/* A name without a file, for when there is no room for one. Who connects to it
+ * asks whose it is. */
+NODISCARD int wire_abstract_address(int directory_fd, void *address_un,
+				    socklen_t *out_len_bytes);
 /* STORE/cowd.sock through a path that fits into sun_path. */
 NODISCARD int wire_address(int directory_fd, void *address_un);

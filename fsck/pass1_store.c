@@ -30,7 +30,7 @@ static const struct {
 	{ "index.db-wal", FILE_ROLE_OURS },
 	{ "index.bak", FILE_ROLE_OURS },
 	{ "store.conf", FILE_ROLE_OURS },
-	{ "scrub.state", FILE_ROLE_OURS },
+	{ "reserve.tmp", FILE_ROLE_OURS },
 	{ "lock", FILE_ROLE_OURS },
 	{ "daemon.log", FILE_ROLE_OURS },
 	{ "scrub.state", FILE_ROLE_OURS },

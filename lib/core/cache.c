@@ -62,6 +62,7 @@ static void set_dirty(struct store *store, struct window *window)
 		return;
 	window->dirty = true;
 	window->cache->dirty_count++;
+	store->dirty_windows++;
 	DL_APPEND2(store->dirty, window, dirty_previous, dirty_next);
 	store->dirty_bytes += window_bytes(window);
 }
@@ -72,6 +73,7 @@ void cache_mark_clean(struct store *store, struct window *window)
 		return;
 	window->dirty = false;
 	window->cache->dirty_count--;
+	store->dirty_windows--;
 	DL_DELETE2(store->dirty, window, dirty_previous, dirty_next);
 	store->dirty_bytes -= window_bytes(window);
 }
@@ -394,6 +396,7 @@ static int freeze(struct store *store, struct window *window)
 	copy->older = window->older;
 	window->older = copy;
 	window->cache->dirty_count++;
+	store->dirty_windows++;
 	/* The list is in the order of checkpoints. */
 	if (copy->checkpoint_nr == store->checkpoint_nr)
 		DL_APPEND2(store->dirty, copy, dirty_previous, dirty_next);

@@ -10,6 +10,7 @@
  *     committed (rule 3).
  * I2: what P freed is given back only after the commit (rule 4); see
  *     release.c.
+ * I3: a commit that finds no room on the disk loses nothing: it waits.
  *
  * A crash before the commit leaves the old index and its log; after it,
  * the new one. Blocks not yet punched are marked in their segment's row.
@@ -367,6 +368,41 @@ static int save_all(struct store *store, struct saved_state *state)
 	return rc;
 }
 
+/*
+ * I3: all of P is in rows, which only have found no room on the disk yet.
+ * Nothing is given back until they have, with the next checkpoint.
+ */
+static int leave_waiting(struct store *store, struct saved_state *state)
+	REQUIRES(store->maintenance_lock)
+{
+	items_end_save(store);
+	checkpoint_put_back(store, &state->space);
+	state_fini(state);
+	store->last_checkpoint_ns = store_monotonic_ns();
+	if (!atomic_exchange(&store->index_waited, true))
+		log_message(LOG_LEVEL_WARNING,
+			    "%s: no room for the index on its file system; "
+			    "it is saved when there is",
+			    store->path);
+	return -ENOSPC;
+}
+
+/* An earlier checkpoint, first: so memory has one at most. */
+static int save_what_waits(struct store *store)
+	REQUIRES(store->maintenance_lock)
+{
+	int rc = 0;
+
+	if (index_waits(store->index))
+		rc = index_commit(store->index);
+	if (rc == 0 && atomic_exchange(&store->index_waited, false))
+		log_message(LOG_LEVEL_NOTICE, "%s: the index is saved",
+			    store->path);
+	if (rc == 0 || index_waits(store->index))
+		return rc;
+	return store_fail(store, rc, "checkpoint of the index failed");
+}
+
 int checkpoint_run(struct store *store, bool force_backup)
 {
 	struct saved_state state = { 0 };
@@ -375,6 +411,9 @@ int checkpoint_run(struct store *store, bool force_backup)
 
 	if (atomic_load(&store->failed))
 		return -EROFS;
+	rc = save_what_waits(store);
+	if (rc < 0)
+		return rc;
 	change_queue_init(&state.changes);
 	atomic_store(&store->discarded_bytes, 0);
 	mutex_lock(&store->order_lock);
@@ -382,12 +421,15 @@ int checkpoint_run(struct store *store, bool force_backup)
 	mutex_unlock(&store->order_lock);
 	if (rc == 0)
 		rc = save_all(store, &state);
+	if (rc == -ENOSPC && index_waits(store->index))
+		return leave_waiting(store, &state); /* I3 */
 	if (rc < 0) {
 		/* What was taken over is lost to this process; the log has
 		 * it, and opening the store again replays it. */
 		state_fini(&state);
 		return store_fail(store, rc, "checkpoint of the index failed");
 	}
+	atomic_store(&store->reaped_rows, 0);
 	store->checkpoint_lsn = state.position.next_lsn - 1;
 	store->last_checkpoint_ns = store_monotonic_ns();
 	store->checkpoint_stored_bytes =

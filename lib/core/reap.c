@@ -186,6 +186,8 @@ int reap_run(struct store *store, bool *out_more)
 	store->reaping = false;
 	if (rc != 0 || *out_more)
 		atomic_store(&store->reap_pending, true);
+	if (rc == -ENOSPC && index_waits(store->index))
+		return rc; /* what was done is whole; the rest another time */
 	if (rc < 0)
 		return store_fail(store, rc, "dropping deleted history failed");
 	return checkpoint_run(store, false);

@@ -66,14 +66,19 @@ static int visit_rows(struct store *store, uint32_t line, uint32_t gen_begin,
 {
 	AUTO_FREE struct item_row_key *keys = calloc(BATCH_KEYS, sizeof(*keys));
 	int64_t cursor[2] = { 0, 0 };
+	uint32_t most = BATCH_KEYS;
 	int count = BATCH_KEYS, i, rc = 0;
 
 	mutex_assert_held(&store->maintenance_lock); /* by reap_run() */
 	if (!keys)
 		return -ENOMEM;
-	while (count == BATCH_KEYS && rc == 0) {
+	while (count == (int)most && rc == 0) {
+		most = BATCH_KEYS;
+		rc = worker_breathe(store, &most);
+		if (rc < 0)
+			return rc;
 		count = index_items_of_line(store->index, line, gen_begin,
-					    gen_end, keys, BATCH_KEYS, cursor);
+					    gen_end, keys, (int)most, cursor);
 		if (count < 0)
 			return count;
 		mutex_lock(&store->order_lock);
@@ -84,8 +89,6 @@ static int visit_rows(struct store *store, uint32_t line, uint32_t gen_begin,
 			rc = each(&visit, context);
 		}
 		mutex_unlock(&store->order_lock);
-		if (rc == 0)
-			rc = worker_breathe(store);
 	}
 	return rc;
 }

@@ -260,15 +260,19 @@ int reap_visit_rows(struct reaper *reaper, uint32_t line, uint32_t gen_begin,
 	struct store *store = reaper->store;
 	AUTO_FREE struct window_key *keys = calloc(BATCH_KEYS, sizeof(*keys));
 	int64_t cursor[2] = { 0, 0 };
+	uint32_t most = BATCH_KEYS;
 	int count = BATCH_KEYS, i, rc = 0;
 
 	mutex_assert_held(&store->maintenance_lock); /* by reap_run() */
 	if (!keys)
 		return -ENOMEM;
-	while (count == BATCH_KEYS && rc == 0) {
+	while (count == (int)most && rc == 0) {
+		most = BATCH_KEYS;
+		rc = worker_breathe(store, &most);
+		if (rc < 0)
+			return rc;
 		count = index_windows_of_line(store->index, line, gen_begin,
-					      gen_end, keys, BATCH_KEYS,
-					      cursor);
+					      gen_end, keys, (int)most, cursor);
 		if (count < 0)
 			return count;
 		for (i = 0; i < count && rc == 0; i++) {
@@ -276,8 +280,6 @@ int reap_visit_rows(struct reaper *reaper, uint32_t line, uint32_t gen_begin,
 			rc = visit(reaper, &keys[i], context);
 			mutex_unlock(&store->order_lock);
 		}
-		if (rc == 0)
-			rc = worker_breathe(store);
 	}
 	return rc;
 }

@@ -17,6 +17,7 @@
 
 #include "dump.h"
 #include "keep.h"
+#include "reserve.h"
 
 /* Dead as of P, so that no saved row refers to it (I1), and the log
  * behind P does not need its records, nor do records behind P name blocks of
@@ -161,6 +162,10 @@ static int punch_segment(struct store *store, uint32_t id, const uint8_t *freed)
 			block++;
 		rc = log_punch(store->log, (struct location){ id, begin },
 			       block - begin);
+		if (rc == -ENOSPC && reserve_lend(store))
+			rc = log_punch(store->log,
+				       (struct location){ id, begin },
+				       block - begin);
 		atomic_fetch_add(&store->count.punched_bytes,
 				 (uint64_t)(block - begin) * BLOCK_BYTES);
 	}
@@ -181,7 +186,7 @@ static void punched(struct store *store, uint32_t id)
 	mutex_unlock(&store->space.lock);
 }
 
-static void put_back_freed(struct store *store, const struct space_save *save)
+void checkpoint_put_back(struct store *store, const struct space_save *save)
 {
 	size_t i, j;
 
@@ -237,7 +242,7 @@ static void punch_freed(struct store *store, const struct space_save *save)
 
 	if (reap_needed(store) || /* I1 */
 	    tell_durable(store, save) < 0) {
-		put_back_freed(store, save);
+		checkpoint_put_back(store, save);
 		return;
 	}
 	for (i = 0; i < save->count; i++) {
@@ -271,6 +276,10 @@ int checkpoint_release(struct store *store, const struct space_save *save,
 {
 	int rc = drop_dead_rows(store);
 
+	if (rc == -ENOSPC && index_waits(store->index)) {
+		checkpoint_put_back(store, save);
+		return rc;
+	}
 	if (rc < 0)
 		return store_fail(store, rc,
 				  "can't drop the rows of dead segments");
@@ -279,5 +288,6 @@ int checkpoint_release(struct store *store, const struct space_save *save,
 	punch_freed(store, save);
 	if (rc == 0)
 		remove_rowless(store);
-	return rc;
+	/* Files of dead segments can wait for room: they are punched. */
+	return rc == -ENOSPC && !force_backup ? 0 : rc;
 }

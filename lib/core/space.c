@@ -417,6 +417,8 @@ static int usage_locked(struct store *store, struct space_usage *out_usage,
 	size_t i;
 	int rc = atomic_load(&store->failed) ? 0 : checkpoint_run(store, false);
 
+	if (rc == -ENOSPC) /* rows are as they should be */
+		rc = 0;
 	if (rc == 0) {
 		mutex_lock(&store->order_lock);
 		rc = collect_locked(&walk, &store->graph);
@@ -540,7 +542,8 @@ static int settle(struct store *store)
 		rc = checkpoint_run(store, false);
 	if (rc == 0)
 		rc = checkpoint_run(store, true);
-	if (rc == 0)
+	/* Without room for a copy the dead segments stay, without blocks. */
+	if (rc == 0 || rc == -ENOSPC)
 		rc = checkpoint_run(store, false);
 	mutex_unlock(&store->maintenance_lock);
 	return rc;

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "io.h"
 #include "items.h"
 #include "leftover.h"
+#include "reserve.h"
 #include "store_impl.h"
 
 int64_t store_monotonic_ns(void)
@@ -71,54 +71,6 @@ int store_logged(struct store *store, int rc)
 	if (rc == 0 || rc == -ENOSPC || rc == -EDQUOT || rc == -ENOMEM)
 		return rc;
 	return store_fail(store, rc, "a write to the log failed");
-}
-
-/*
- * Writes use up a budget, what was free above the reserve at the last look;
- * it is looked again when that is gone, and every 50 ms. What is about to be
- * written is taken off (the caller's own may be among it, or not yet), and what
- * unsaved items will need as rows, first in the WAL.
- */
-static bool below_reserve(struct store *store, uint64_t len_bytes)
-{
-	uint64_t now = (uint64_t)store_monotonic_ns();
-	uint64_t last = atomic_load(&store->free_checked_ns);
-	struct statvfs vfs;
-	int64_t free_bytes, writing;
-
-	if (atomic_fetch_sub(&store->write_budget_bytes, (int64_t)len_bytes) >=
-		    (int64_t)len_bytes &&
-	    now - last < UINT64_C(50000000))
-		return false;
-	if (fstatvfs(store->directory_fd, &vfs) < 0)
-		return false;
-	writing = (int64_t)atomic_load(&store->writing_bytes);
-	free_bytes =
-		(int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize) -
-		(int64_t)store->live.reserve_bytes -
-		(writing > (int64_t)len_bytes ? writing : (int64_t)len_bytes) -
-		2 * (int64_t)items_memory_bytes(store);
-	atomic_store(&store->free_checked_ns, now);
-	atomic_store(&store->write_budget_bytes, free_bytes / 2);
-	atomic_store(&store->out_of_space, free_bytes < 0);
-	return free_bytes < 0;
-}
-
-void store_keep_room(struct store *store)
-{
-	bool wanted = store->live.reserve_bytes > 0;
-
-	(void)!log_keep_spare(store->log, wanted); /* lean, till next time */
-}
-
-int store_check_writable(struct store *store, uint64_t user_bytes)
-{
-	if (atomic_load(&store->failed))
-		return -EROFS;
-	if (user_bytes && store->live.reserve_bytes &&
-	    (log_is_lean(store->log) || below_reserve(store, user_bytes)))
-		return -ENOSPC;
-	return 0;
 }
 
 /* Who has it? "pid 123 (cowd)". */
@@ -176,10 +128,11 @@ static int take_lock(struct store *store, struct failure *failure)
 		return -EBUSY;
 	}
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	rc = io_truncate(store->lock_fd, 0);
+	/* In this order the block that is there will do on a full disk. */
+	rc = io_write_all(store->lock_fd, pid, strlen(pid), 0);
 	if (rc == 0)
-		rc = io_write_all(store->lock_fd, pid, strlen(pid), 0);
-	return rc == -ENOSPC || rc == 0 ?
+		rc = io_truncate(store->lock_fd, strlen(pid));
+	return rc == -ENOSPC || rc == -EDQUOT || rc == 0 ?
 		       0 :
 		       failure_errno(failure, rc, store->path,
 				     "can't write the lock file");
@@ -363,7 +316,7 @@ static int open_log(struct store *store, const struct log_position *position,
 	if (rc < 0)
 		return failure_errno(failure, rc, store->path,
 				     "can't open the log");
-	store_keep_room(store);
+	reserve_keep(store);
 	rc = store_recover(store, was_clean, failure);
 	if (rc < 0)
 		return rc;
@@ -372,6 +325,8 @@ static int open_log(struct store *store, const struct log_position *position,
 		rc = index_meta_put(store->index, "clean", 0);
 		if (rc == 0)
 			rc = index_commit(store->index);
+		if (rc == -ENOSPC && index_waits(store->index))
+			return 0; /* a record that follows says it as well */
 		return rc < 0 ? failure_errno(failure, rc, store->path,
 					      "can't write the index") :
 				0;
@@ -380,6 +335,8 @@ static int open_log(struct store *store, const struct log_position *position,
 	rc = index_meta_put(store->index, "clean", 0);
 	if (rc == 0)
 		rc = checkpoint_run(store, false);
+	if (rc == -ENOSPC && !atomic_load(&store->failed))
+		rc = 0; /* another time: the log has all of it */
 	if (rc == 0)
 		space_map_free_marked(&store->space);
 	mutex_unlock(&store->maintenance_lock);
@@ -395,6 +352,7 @@ static struct store *store_new(void)
 	if (!store)
 		return NULL;
 	store->directory_fd = store->segments_fd = store->lock_fd = -1;
+	store->loan_fd = -1;
 	store->checkpoint_nr = 1;
 	mutex_init(&store->order_lock);
 	mutex_init(&store->map_lock);
@@ -434,6 +392,8 @@ static void store_free(struct store *store)
 	free(store->folds);
 	free(store->layer_rows);
 	free(store->layer_health);
+	if (store->loan_fd >= 0)
+		close(store->loan_fd);
 	if (store->segments_fd >= 0)
 		close(store->segments_fd);
 	if (store->directory_fd >= 0)
@@ -540,10 +500,15 @@ static int close_clean(struct store *store)
 
 	mutex_lock(&store->maintenance_lock);
 	rc = checkpoint_run(store, backup);
+	if (rc == -ENOSPC && !index_waits(store->index))
+		rc = 0; /* only the copy */
 	if (rc == 0)
 		rc = index_meta_put(store->index, "clean", 1);
 	if (rc == 0)
 		rc = index_commit(store->index);
+	/* As after a kill: the log has all of it. */
+	if (rc == -ENOSPC && index_waits(store->index))
+		rc = 0;
 	mutex_unlock(&store->maintenance_lock);
 	return rc;
 }

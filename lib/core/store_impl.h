@@ -128,7 +128,7 @@ struct store {
 	struct mutex map_lock; /* caches and the windows in them */
 	struct window_cache *caches;
 	struct window *lru, *dirty;
-	uint64_t cache_used_bytes, dirty_bytes;
+	uint64_t cache_used_bytes, dirty_bytes, dirty_windows;
 	uint32_t load_sequence[LOAD_SEQUENCES];
 
 	struct mutex item_lock; /* the tables of items */
@@ -149,12 +149,15 @@ struct store {
 	struct fold_note *folds;
 	size_t fold_count;
 	bool folds_changed;
+	atomic_bool index_waited; /* it was told */
 	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */
 	int64_t last_checkpoint_ns, last_activity_ns;
 	uint64_t idle_operations;
 	atomic_bool reap_pending; /* there may be rows to drop */
 	bool reaping;		  /* maintenance_lock */
+	/* Changed by the reaper since the last checkpoint. */
+	atomic_uint_fast64_t reaped_rows;
 
 	struct mutex worker_lock;
 	pthread_cond_t worker_wake, worker_done;
@@ -175,6 +178,10 @@ struct store {
 	atomic_uint_fast64_t free_checked_ns;
 	atomic_int_fast64_t write_budget_bytes;
 	atomic_int_fast64_t writing_bytes; /* let through, not yet there */
+	int loan_fd; /* reserve.tmp, or below 0; by who calls reserve_keep */
+	atomic_bool loan_ready;
+	/* Unsaved rows that have room in the index (reserve.c). */
+	atomic_uint_fast64_t covered_rows, covered_bytes;
 	struct base_state base_state;
 	int64_t base_checked_ns; /* realtime, worker_lock */
 	uint64_t recovered_records, recovery_ns;
@@ -203,10 +210,6 @@ int store_logged(struct store *store, int rc);
 /* 0, or why nothing may be written now. user_bytes of data that are about to
  * be written must leave the reserve alone; 0 for what may use it. */
 NODISCARD int store_check_writable(struct store *store, uint64_t user_bytes);
-
-/* Real blocks for what has to find room on a full disk: as far as there are
- * any now. When the store is opened, then by the worker. */
-void store_keep_room(struct store *store);
 
 /* view.c: all with order_lock held unless said otherwise. */
 NODISCARD int view_head_locked(struct store *store, struct branch *branch,
@@ -309,6 +312,9 @@ NODISCARD int window_hides_locked(struct store *store,
 NODISCARD int checkpoint_release(struct store *store,
 				 const struct space_save *save, bool backup)
 	REQUIRES(store->maintenance_lock);
+/* What P freed goes with the next one. */
+void checkpoint_put_back(struct store *store, const struct space_save *save);
+/* -ENOSPC: it waits for room, or the forced backup found none. */
 NODISCARD int checkpoint_run(struct store *store, bool backup)
 	REQUIRES(store->maintenance_lock);
 NODISCARD int reap_run(struct store *store, bool *out_more)
@@ -318,8 +324,9 @@ void worker_start(struct store *store);
 void worker_stop(struct store *store);
 void worker_kick(struct store *store);
 /* In the middle of long maintenance: a checkpoint if one is due, so that
- * writers who wait for memory can go on. */
-NODISCARD int worker_breathe(struct store *store)
+ * writers who wait for memory can go on; or if no more rows may be changed
+ * without one. rows: how many would be, and how many there is room for. */
+NODISCARD int worker_breathe(struct store *store, uint32_t *rows)
 	REQUIRES(store->maintenance_lock);
 /* Waits while there is more unsaved than memory allows. */
 void worker_throttle(struct store *store);

@@ -43,6 +43,7 @@ static int see_rows(struct store *store) REQUIRES(store->maintenance_lock)
 	AUTO_FREE struct slot *slots = calloc(WINDOW_BLOCKS, sizeof(*slots));
 	struct window_key key = { 0 };
 	size_t row_bytes, slot_count;
+	uint32_t none = 0;
 	unsigned count = 0;
 	int rc;
 
@@ -56,7 +57,7 @@ static int see_rows(struct store *store) REQUIRES(store->maintenance_lock)
 			return rc;
 		see_slots(store, slots, slot_count);
 		if (++count % ROWS_AT_ONCE == 0)
-			rc = worker_breathe(store);
+			rc = worker_breathe(store, &none);
 		if (rc < 0)
 			return rc;
 	}

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "items.h"
+#include "reserve.h"
 
 enum {
 	WORKER_TICK_MS = 200,
@@ -119,14 +120,31 @@ static void round_done(struct store *store)
 	mutex_unlock(&store->worker_lock);
 }
 
-int worker_breathe(struct store *store)
+static int checkpoint_between(struct store *store)
+	REQUIRES(store->maintenance_lock)
 {
-	int rc;
+	int rc = checkpoint_run(store, false);
 
-	if (!checkpoint_due(store))
-		return 0;
-	rc = checkpoint_run(store, false);
 	round_done(store);
+	return rc;
+}
+
+int worker_breathe(struct store *store, uint32_t *rows)
+{
+	uint32_t most = *rows;
+	int rc = 0;
+
+	if (checkpoint_due(store)) {
+		rc = checkpoint_between(store);
+	} else if (reserve_rows(store, most) < most &&
+		   atomic_load(&store->reaped_rows) > 0) {
+		rc = checkpoint_between(store);
+	}
+	*rows = reserve_rows(store, most);
+	if (*rows == 0)
+		*rows = 1; /* what has no room waits */
+	if (rc == 0)
+		atomic_fetch_add(&store->reaped_rows, *rows);
 	return rc;
 }
 
@@ -161,7 +179,7 @@ static void *work(void *context)
 			base_at = store_monotonic_ns();
 		}
 		one_round(store, kicked);
-		store_keep_room(store);
+		reserve_keep(store);
 		log_ahead(store->log, has_room(store, 4 * SEGMENT_BYTES));
 		round_done(store);
 	}
@@ -226,6 +244,13 @@ void worker_throttle(struct store *store)
 int worker_wait_for_room(struct store *store, uint64_t user_bytes)
 {
 	int rc = store_check_writable(store, user_bytes), rounds;
+
+	/* What frees room may go on; but it is to be saved bit by bit. */
+	if (rc == 0 && user_bytes == 0 && store->worker_runs &&
+	    store->live.reserve_bytes > 0 && !reserve_covers(store)) {
+		worker_kick(store);
+		wait_for_round(store);
+	}
 
 	for (rounds = 0; rc == -ENOSPC && rounds < ROOM_ROUNDS_MAX; rounds++) {
 		/* A round that runs may be about to give room. */

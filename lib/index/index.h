@@ -35,8 +35,20 @@ typedef void index_failed(void *context, int rc);
 void index_on_failure(struct index *index, index_failed *call, void *context);
 /* Rolls back what was not committed. */
 void index_close(struct index *index);
-/* Commits durably, moves the WAL into the database, begins the next. */
+/*
+ * Commits durably, moves the WAL into the database, begins the next. -ENOSPC
+ * and index_waits(): rows are as they should be, but not on disk before
+ * another commit returns 0.
+ */
 NODISCARD int index_commit(struct index *index);
+bool index_waits(const struct index *index);
+/*
+ * Has blocks set aside for a commit of so many changed rows of windows, items
+ * and segments, of row_bytes together. -ENOSPC: there is no room. From any
+ * thread; blocks on no commit.
+ */
+NODISCARD int index_keep_room(struct index *index, uint64_t rows,
+			      uint64_t row_bytes);
 /*
  * Moves rows out of the last pages, so that the next commit gives up to
  * most_pages free ones back to the host. Leaves some free for what comes;

@@ -66,6 +66,8 @@ static int backup_locked(struct index *index, int dir_fd, const char *path)
 
 	if (index->failed)
 		return index->failed;
+	if (atomic_load(&index->waits))
+		return -ENOSPC;
 	/* Rows that wait for index_commit are not to be committed here. */
 	if (sqlite3_txn_state(index->connection, "main") == SQLITE_TXN_WRITE)
 		return -EBUSY;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "index.h"
 #include "mutex.h"
@@ -68,6 +69,13 @@ struct index {
 	index_failed *on_failure; /* may be NULL */
 	void *context;
 	uint64_t commit_count; /* how often index.db may have changed */
+	atomic_bool waits;     /* a commit is not on disk: there is no room */
+
+	int database_fd, wal_fd; /* for room.c */
+	atomic_uint_fast64_t pages, keep_bytes;
+	struct mutex room_lock; /* a leaf */
+	uint64_t wal_room_bytes;
+	bool no_room_kept; /* the file system can't */
 };
 
 /* Every object of schema.sql, by name (as sqlite_schema is read). */
@@ -190,6 +198,9 @@ NODISCARD int connection_open_directory(const char *directory);
 /* A new, empty file of ours. */
 NODISCARD int connection_make_file(int dir_fd, const char *name);
 NODISCARD int connection_sync_file(int dir_fd, const char *name);
+
+/* After each commit, for index_keep_room(). */
+void room_note_pages(struct index *index);
 
 /* --- is it an index of ours? --- */
 

@@ -5,6 +5,13 @@
  *
  * It has no shared memory and no mapping: index.db-shm can't come to be (I3
  * of index.c).
+ *
+ * The WAL of the index (index_vfs_hold) keeps its blocks when it is emptied,
+ * and on a full disk what finds no room in it waits in memory:
+ *
+ * I4: what waits is behind all that is in the file, and nothing is moved into
+ *     the database before it is in the file and synced. So a crash leaves an
+ *     earlier commit.
  */
 #include "vfs.h"
 
@@ -12,9 +19,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
 
+#include "held.h"
 #include "io_hook.h"
 
 struct vfs_file {
@@ -22,7 +33,16 @@ struct vfs_file {
 	const char *path; /* SQLite keeps it until xClose */
 	/* With the first sync of a new journal goes one of its directory. */
 	bool sync_directory;
+	bool is_database;
+	const atomic_uint_fast64_t *keep_bytes; /* of a WAL that may wait */
+	struct held held;
 	sqlite3_file *real; /* behind this structure */
+};
+
+enum {
+	WAL_HEADER_BYTES = 32,
+	PIECE_BYTES = 1 << 16, /* SQLite takes a write modulo 128 KiB */
+	SLACK_BYTES = 1 << 16,
 };
 
 static struct vfs_file *vfs_file(sqlite3_file *file)
@@ -50,6 +70,18 @@ static int refused(int rc, int code)
 	return code;
 }
 
+/* A quota is a full disk, which SQLite does not know. */
+static int or_full(const struct vfs_file *file, int code)
+{
+	int last = 0;
+
+	if (code != SQLITE_IOERR_WRITE)
+		return code;
+	(void)file->real->pMethods->xFileControl(
+		file->real, SQLITE_FCNTL_LAST_ERRNO, &last);
+	return last == EDQUOT || last == ENOSPC ? SQLITE_FULL : code;
+}
+
 /* The hook may interrupt, as a signal would: SQLite asks again by itself. */
 static int ask(struct io_event *event)
 {
@@ -71,13 +103,13 @@ static int vfs_close(sqlite3_file *base)
 {
 	struct vfs_file *file = vfs_file(base);
 
+	held_fini(&file->held);
 	return file->real->pMethods->xClose(file->real);
 }
 
-static int vfs_read(sqlite3_file *base, void *data, int len_bytes,
-		    sqlite3_int64 offset)
+static int read_file(struct vfs_file *file, void *data, int len_bytes,
+		     sqlite3_int64 offset)
 {
-	struct vfs_file *file = vfs_file(base);
 	struct io_event event = file_event(file, IO_OP_READ, (uint64_t)offset,
 					   (uint64_t)len_bytes);
 	int rc = ask(&event);
@@ -91,10 +123,31 @@ static int vfs_read(sqlite3_file *base, void *data, int len_bytes,
 		    len_bytes);
 }
 
-static int vfs_write(sqlite3_file *base, const void *data, int len_bytes,
-		     sqlite3_int64 offset)
+static int vfs_read(sqlite3_file *base, void *data, int len_bytes,
+		    sqlite3_int64 offset)
 {
 	struct vfs_file *file = vfs_file(base);
+	uint64_t begin = (uint64_t)offset, end = begin + (uint64_t)len_bytes;
+	size_t done = 0;
+	int code;
+
+	if (!held_has(&file->held, end - 1))
+		return read_file(file, data, len_bytes, offset);
+	if (begin < file->held.begin) {
+		done = (size_t)(file->held.begin - begin);
+		code = read_file(file, data, (int)done, offset);
+		if (code != SQLITE_OK)
+			return code;
+	}
+	done += held_get(&file->held, begin + done, (char *)data + done,
+			 (size_t)len_bytes - done);
+	memset((char *)data + done, 0, (size_t)len_bytes - done);
+	return done < (size_t)len_bytes ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
+}
+
+static int write_file(struct vfs_file *file, const void *data, int len_bytes,
+		      sqlite3_int64 offset)
+{
 	struct io_event event = file_event(file, IO_OP_WRITE, (uint64_t)offset,
 					   (uint64_t)len_bytes);
 	int rc, code;
@@ -102,23 +155,38 @@ static int vfs_write(sqlite3_file *base, const void *data, int len_bytes,
 	event.data = data;
 	rc = ask(&event);
 	if (rc < 0)
-		return refused(rc, rc == -ENOSPC ? SQLITE_FULL :
-						   SQLITE_IOERR_WRITE);
+		return refused(rc, rc == -ENOSPC || rc == -EDQUOT ?
+					   SQLITE_FULL :
+					   SQLITE_IOERR_WRITE);
 	code = told(&event,
 		    file->real->pMethods->xWrite(file->real, data,
 						 (int)event.len, offset),
 		    (int64_t)event.len);
 	/* One that is cut short is gone on with, too. */
 	if (code == SQLITE_OK && event.len < (uint64_t)len_bytes)
-		code = vfs_write(base, (const char *)data + event.len,
-				 len_bytes - (int)event.len,
-				 offset + (sqlite3_int64)event.len);
+		code = write_file(file, (const char *)data + event.len,
+				  len_bytes - (int)event.len,
+				  offset + (sqlite3_int64)event.len);
+	return or_full(file, code);
+}
+
+static int vfs_write(sqlite3_file *base, const void *data, int len_bytes,
+		     sqlite3_int64 offset)
+{
+	struct vfs_file *file = vfs_file(base);
+	int code = SQLITE_FULL;
+
+	if (!held_has(&file->held, (uint64_t)offset))
+		code = write_file(file, data, len_bytes, offset);
+	if (code == SQLITE_FULL && file->keep_bytes &&
+	    held_put(&file->held, (uint64_t)offset, data, (size_t)len_bytes) ==
+		    0)
+		code = SQLITE_OK; /* I4 */
 	return code;
 }
 
-static int vfs_truncate(sqlite3_file *base, sqlite3_int64 len_bytes)
+static int truncate_file(struct vfs_file *file, sqlite3_int64 len_bytes)
 {
-	struct vfs_file *file = vfs_file(base);
 	struct io_event event =
 		file_event(file, IO_OP_TRUNCATE, 0, (uint64_t)len_bytes);
 	int rc = ask(&event);
@@ -129,9 +197,59 @@ static int vfs_truncate(sqlite3_file *base, sqlite3_int64 len_bytes)
 		    file->real->pMethods->xTruncate(file->real, len_bytes), 0);
 }
 
-static int vfs_sync(sqlite3_file *base, int flags)
+/* A WAL whose header is zeros has nothing in it. */
+static int empty_wal(struct vfs_file *file)
+{
+	static const char zeros[WAL_HEADER_BYTES];
+	uint64_t keep = atomic_load(file->keep_bytes);
+	struct stat st;
+	int code;
+
+	if (keep == 0 || stat(file->path, &st) < 0)
+		return truncate_file(file, 0);
+	code = st.st_size > 0 ? write_file(file, zeros, sizeof(zeros), 0) :
+				SQLITE_OK;
+	if (code == SQLITE_OK &&
+	    (uint64_t)st.st_blocks * 512 > keep + SLACK_BYTES)
+		code = truncate_file(file, (sqlite3_int64)keep);
+	return code;
+}
+
+static int vfs_truncate(sqlite3_file *base, sqlite3_int64 len_bytes)
 {
 	struct vfs_file *file = vfs_file(base);
+	sqlite3_int64 now = -1;
+
+	if (file->keep_bytes && len_bytes == 0)
+		return empty_wal(file);
+	/* It would take the blocks behind its end (room.c) away. */
+	if (file->is_database &&
+	    file->real->pMethods->xFileSize(file->real, &now) == SQLITE_OK &&
+	    now == len_bytes)
+		return SQLITE_OK;
+	return truncate_file(file, len_bytes);
+}
+
+/* What waits finds room now, or waits on. */
+static int write_held(struct vfs_file *file)
+{
+	int code = SQLITE_OK;
+
+	while (code == SQLITE_OK && file->held.len_bytes > 0) {
+		size_t step = file->held.len_bytes < PIECE_BYTES ?
+				      file->held.len_bytes :
+				      PIECE_BYTES;
+
+		code = write_file(file, file->held.bytes, (int)step,
+				  (sqlite3_int64)file->held.begin);
+		if (code == SQLITE_OK)
+			held_drop(&file->held, step);
+	}
+	return code == SQLITE_FULL ? SQLITE_OK : code;
+}
+
+static int sync_file(struct vfs_file *file, int flags)
+{
 	struct io_event event = file_event(file, IO_OP_SYNC, 0, 0);
 	struct io_event directory =
 		file_event(file, IO_OP_SYNC_DIRECTORY, 0, 0);
@@ -149,11 +267,27 @@ static int vfs_sync(sqlite3_file *base, int flags)
 	return code;
 }
 
+/* SQLite may think that all is well; index_vfs_flush() knows better (I4). */
+static int vfs_sync(sqlite3_file *base, int flags)
+{
+	struct vfs_file *file = vfs_file(base);
+	int code = write_held(file);
+
+	if (code != SQLITE_OK || file->held.len_bytes > 0)
+		return code;
+	return sync_file(file, flags);
+}
+
 static int vfs_file_size(sqlite3_file *base, sqlite3_int64 *out_bytes)
 {
 	struct vfs_file *file = vfs_file(base);
+	sqlite3_int64 end =
+		(sqlite3_int64)(file->held.begin + file->held.len_bytes);
+	int code = file->real->pMethods->xFileSize(file->real, out_bytes);
 
-	return file->real->pMethods->xFileSize(file->real, out_bytes);
+	if (code == SQLITE_OK && file->held.len_bytes > 0 && *out_bytes < end)
+		*out_bytes = end;
+	return code;
 }
 
 static int vfs_lock(sqlite3_file *base, int level)
@@ -249,6 +383,7 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename path, sqlite3_file *base,
 		.path = path,
 		.sync_directory = (flags & SQLITE_OPEN_CREATE) &&
 				  (flags & journals),
+		.is_database = flags & SQLITE_OPEN_MAIN_DB,
 		.real = (sqlite3_file *)(file + 1),
 	};
 	if (rc < 0)
@@ -350,4 +485,44 @@ int index_vfs_register(void)
 {
 	pthread_once(&once, register_shim);
 	return registered;
+}
+
+static struct vfs_file *wal_of(sqlite3 *connection)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(connection, "main",
+				 SQLITE_FCNTL_JOURNAL_POINTER,
+				 &file) != SQLITE_OK ||
+	    !file || file->pMethods != &methods)
+		return NULL;
+	return vfs_file(file);
+}
+
+int index_vfs_hold(sqlite3 *connection, const atomic_uint_fast64_t *keep_bytes)
+{
+	struct vfs_file *file = wal_of(connection);
+	int keep = 1;
+
+	if (!file)
+		return -ENOENT;
+	file->keep_bytes = keep_bytes;
+	(void)sqlite3_file_control(connection, "main", SQLITE_FCNTL_PERSIST_WAL,
+				   &keep);
+	return 0;
+}
+
+int index_vfs_flush(sqlite3 *connection)
+{
+	struct vfs_file *file = wal_of(connection);
+	int code;
+
+	if (!file || file->held.len_bytes == 0)
+		return 0;
+	code = write_held(file);
+	if (code == SQLITE_OK && file->held.len_bytes > 0)
+		return -ENOSPC;
+	if (code == SQLITE_OK)
+		code = sync_file(file, SQLITE_SYNC_NORMAL);
+	return code == SQLITE_OK ? 0 : -EIO;
 }

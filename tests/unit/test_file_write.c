@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 
 #include "store_impl.h"
+#include "reserve.h"
 #include "store_world.h"
 
 static uint64_t host_free_bytes; /* 0: what is true */
@@ -323,7 +324,7 @@ static void test_a_write_is_taken_off_what_is_free_once(void **state)
 	config.reserve_bytes = RESERVE;
 	assert_ok(world,
 		  store_configure(world->store, &config, &world->failure));
-	store_keep_room(world->store);
+	reserve_keep(world->store);
 	host_free_bytes = RESERVE + LENGTH + LENGTH / 2;
 	assert_int_equal(file_write(world->file, 0, data, 2 * (size_t)LENGTH),
 			 -ENOSPC);
