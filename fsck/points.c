@@ -150,12 +150,53 @@ static void sort(void *array, size_t count, size_t size,
 		qsort(array, count, size, compare);
 }
 
-/* Lines from the youngest on, so that those that left come first (I1):
- * `alive` is sorted from the end on by what is added. */
+/* Where a line is among all that left one, the youngest first; count: it did
+ * not leave any. */
+static size_t find_child(const struct points *points, uint32_t id)
+{
+	size_t low = 0, high = points->child_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (points->children[middle].id > id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < points->child_count && points->children[low].id == id ?
+		       low :
+		       points->child_count;
+}
+
+/* Keeps those on which somebody lives, or on what left them (I1). */
+static int keep_living(struct points *points)
+{
+	size_t count = points->child_count, kept = 0, i;
+	AUTO_FREE bool *lives = calloc(count + 1, sizeof(*lives));
+
+	if (!lives)
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		uint32_t id = points->children[i].id;
+
+		lives[i] = lives[i] || has_head(points, id) ||
+			   first_from(points->seen, points->seen_count, id,
+				      0) != UINT32_MAX;
+		/* Parents come later: their numbers are smaller. */
+		if (lives[i])
+			lives[find_child(points, points->children[i].parent)] =
+				true;
+	}
+	for (i = 0; i < count; i++)
+		if (lives[i])
+			points->children[kept++] = points->children[i];
+	points->child_count = kept;
+	return 0;
+}
+
 static int load_lines(struct points *points)
 {
-	uint32_t *alive = NULL;
-	size_t count = 0, capacity = 0;
 	sqlite3_stmt *row;
 	int rc = query_begin(points->queries, &row,
 			     "SELECT id, parent, fork_gen FROM lines"
@@ -167,32 +208,17 @@ static int load_lines(struct points *points)
 		const struct point_child child = { query_u32(row, 1),
 						   query_u32(row, 2),
 						   query_u32(row, 0) };
-		bool lives = has_head(points, child.id) ||
-			     first_from(points->seen, points->seen_count,
-					child.id, 0) != UINT32_MAX;
-		size_t i;
 
-		/* Parents of young lines are mostly young. */
-		for (i = count; i-- > 0 && !lives;)
-			lives = alive[i] == child.id;
 		rc = grow((void **)&points->children, points->child_count,
 			  &points->child_capacity, sizeof(child));
-		if (rc == 0)
-			rc = grow((void **)&alive, count, &capacity,
-				  sizeof(*alive));
 		if (rc < 0) {
 			query_end(row);
-			break;
+			return rc;
 		}
-		if (lives) {
-			points->children[points->child_count++] = child;
-			if (count == 0 || alive[count - 1] != child.parent)
-				alive[count++] = child.parent;
-		}
+		points->children[points->child_count++] = child;
 		rc = query_next(row);
 	}
-	free(alive);
-	return rc;
+	return rc == 0 ? keep_living(points) : rc;
 }
 
 int points_load(struct points *points, struct queries *queries)
