@@ -67,9 +67,13 @@ static int scan_segment(struct pass *pass, struct location at, uint32_t offset)
 		      (uint32_t)((reader->len_bytes + FORMAT_BLOCK_BYTES - 1) /
 				 FORMAT_BLOCK_BYTES);
 	for (rc = 0; at.block < end && rc == 0; at.block += blocks) {
-		uint32_t data = offset ? at.block :
-					 skip_holes(reader, at.block);
+		uint32_t data;
 
+		/* Whoever was shown a record may have read elsewhere. */
+		rc = segment_reader_open(reader, at.segment);
+		if (rc < 0)
+			return rc;
+		data = offset ? at.block : skip_holes(reader, at.block);
 		at.block = data > at.block ? data : at.block;
 		if (at.block >= end)
 			break;

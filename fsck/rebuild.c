@@ -132,8 +132,24 @@ static int no_dump(struct rebuild *rebuild)
 	return -EUCLEAN;
 }
 
+static bool tell_trouble(void *context, enum apply_trouble trouble,
+			 const struct record *record, uint32_t line,
+			 uint32_t gen, uint64_t inode, uint64_t first_block)
+{
+	struct rebuild *rebuild = context;
+
+	(void)inode, (void)first_block;
+	if (trouble == APPLY_TROUBLE_RECORD)
+		report_say(rebuild->check,
+			   "  record %" PRIu64 " contradicts what was before "
+			   "(line %u, generation %u), and was left out\n",
+			   record->lsn, line, gen);
+	return true;
+}
+
 static int fill(struct rebuild *rebuild)
 {
+	const struct apply_events events = { rebuild, tell_trouble };
 	const struct log_position everywhere = { 0 };
 	struct stored *stored = rebuild->stored;
 	struct log_survey *survey = &rebuild->survey;
@@ -153,6 +169,8 @@ static int fill(struct rebuild *rebuild)
 	if (rc == 0)
 		rc = apply_new(&stored->queries, &stored->reader, &stored->map,
 			       &rebuild->apply);
+	if (rc == 0)
+		apply_set_events(rebuild->apply, &events);
 	if (rc == 0)
 		rc = rebuild_patches_begin(rebuild);
 	if (rc == 0)

@@ -565,7 +565,8 @@ int rebuild_lost_and_found(struct rebuild *rebuild)
 	while ((rc = next_mapped(rebuild, &inode)) == 1) {
 		item_key_prefix(inode, ITEM_TYPE_INODE, key);
 		rc = query_begin(&rebuild->stored->queries, &row,
-				 "SELECT 1 FROM items WHERE key = ? LIMIT 1",
+				 "SELECT 1 FROM items WHERE key = ?"
+				 " AND length(value) > 8 LIMIT 1",
 				 "b", key, sizeof(key));
 		if (rc == 1)
 			query_end(row);
