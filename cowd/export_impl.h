@@ -1,4 +1,5 @@
-/* What exports of trees share: ops_export_tree.c, ops_export_layer.c. */
+/* What exports of trees share: ops_export_tree.c needs ops_export_layer.c, and
+ * both export_object.c. */
 #pragma once
 
 #include <archive.h>
