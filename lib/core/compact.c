@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump.h"
 #include "move.h"
 
 #define IDLE_NS INT64_C(3000000000)
@@ -223,6 +224,8 @@ static int compact_locked(struct store *store, unsigned threshold_percent,
 	/* Rows that are to be dropped may refer to free blocks as well. */
 	while (rc == 0 && !dry_run && reap_needed(store))
 		rc = reap_run(store, &more);
+	if (rc == 0 && !dry_run)
+		rc = dump_tell_folds(store);
 	live_before = space_map_live_blocks(&store->space);
 	segment = space_map_newest(&store->space);
 	while (rc == 0 && last < segment &&
@@ -338,6 +341,8 @@ static int pack_one(struct store *store, bool *out_more)
 	mover->store = store;
 	*out_more = true;
 	rc = checkpoint_run(store, false);
+	if (rc == 0)
+		rc = dump_tell_folds(store);
 	if (rc == 0)
 		rc = list_windows(store, segment, &list);
 	if (rc == 0 && compresses(mover, &list))

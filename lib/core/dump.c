@@ -7,6 +7,10 @@
  *     What must not be lost marks its segment (told); before such a segment
  *     is removed there is a newer dump, durable.
  *
+ * I2: a record that names the line which another was folded into, for blocks
+ *     of before, comes after a dump that knows of the fold: who has only an
+ *     older one would take them for newer than what else the other wrote.
+ *
  * The dump is what the index holds as of its LSN, so it is made of rows, and
  * nobody is held up but for the appending of each piece.
  */
@@ -322,7 +326,16 @@ int dump_write(struct store *store)
 	if (rc < 0)
 		return store_fail(store, rc, "a flush failed");
 	forget_older(store, as_of);
+	store->folds_untold = false;
 	return index_meta_put(store->index, "state_lsn", (int64_t)as_of);
+}
+
+/* No room for it is no reason not to go on: some of a rebuild is lost then. */
+int dump_tell_folds(struct store *store)
+{
+	int rc = store->folds_untold ? dump_write(store) : 0;
+
+	return rc == -ENOSPC || rc == -EDQUOT ? 0 : rc;
 }
 
 int dump_begin(struct store *store)

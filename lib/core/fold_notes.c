@@ -33,7 +33,7 @@ int fold_note_add(struct store *store, uint32_t line, uint32_t into,
 	store->folds[store->fold_count++] =
 		(struct fold_note){ line, into, gen,
 				    log_appended_lsn(store->log) };
-	store->folds_changed = true;
+	store->folds_changed = store->folds_untold = true;
 	return 0;
 }
 
@@ -142,6 +142,7 @@ int fold_notes_load(struct store *store)
 	if (!store->folds)
 		return -ENOMEM;
 	store->fold_count = bytes / sizeof(*disk);
+	store->folds_untold = store->fold_count > 0;
 	for (i = 0; i < store->fold_count; i++) {
 		store->folds[i] = (struct fold_note){
 			le32_get(disk[i].line),

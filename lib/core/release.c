@@ -89,8 +89,10 @@ static int tell_again(struct store *store, const struct rowless *dead)
 	REQUIRES(store->maintenance_lock)
 {
 	uint64_t lsn = 0;
-	int rc = keep_records(store, dead, &lsn);
+	int rc = dump_tell_folds(store);
 
+	if (rc == 0)
+		rc = keep_records(store, dead, &lsn);
 	if (lsn && log_sync(store->log, lsn) < 0)
 		return -EIO;
 	if (rc == 0 && any_told(store, dead))

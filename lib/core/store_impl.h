@@ -148,8 +148,8 @@ struct store {
 	struct rowless rowless;
 	struct fold_note *folds;
 	size_t fold_count;
-	bool folds_changed;
-	atomic_bool index_waited; /* it was told */
+	bool folds_changed, folds_untold; /* since: saved, a dump */
+	atomic_bool index_waited;	  /* it was told */
 	bool index_loose; /* the next checkpoints will shrink it further */
 	atomic_uint_fast64_t discarded_bytes; /* since the last checkpoint */
 	int64_t last_checkpoint_ns, last_activity_ns;

@@ -154,12 +154,50 @@ static void test_a_dump_is_made_up_for(void **state)
 	reader_dump_fini(&told.dump);
 }
 
+/* What is moved names the line that it is of now: a dump has told of it. */
+static void test_a_fold_is_told_before_blocks_are_moved(void **state)
+{
+	struct store_world *world = *state;
+	struct rollback_result result;
+	struct compact_result compacted;
+	struct gc_result collected;
+	struct told told;
+	uint32_t id;
+	int i;
+
+	world_write(world, 0, 4 * BLOCK_BYTES, 2);
+	id = world_snapshot(world, "s");
+	world_write(world, 0, BLOCK_BYTES, 3);
+	world_rollback(world, id, &result);
+	assert_ok(world,
+		  history_delete_snapshot(world->store, id, true, &world_actor,
+					  &world->failure));
+	assert_ok(world,
+		  history_delete_snapshot(world->store, result.kept_as.id, true,
+					  &world_actor, &world->failure));
+	assert_ok(world, space_gc(world->store, 0, false, &world_actor, NULL,
+				  NULL, &collected, &world->failure));
+	assert_true(world->store->folds_untold);
+	world_crash(world); /* it is known that it was not told */
+	for (i = 0; i < 2; i++) {
+		assert_ok(world,
+			  space_compact(world->store, 0, false, NULL, NULL,
+					&compacted, &world->failure));
+		assert_false(world->store->folds_untold);
+		read_told(world, &told);
+		assert_int_equal(count_entries(&told).of[STATE_KIND_FOLD], 1);
+		assert_int_equal(told.state_records, 2);
+		reader_dump_fini(&told.dump);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(test_a_new_store_is_told_when_it_is_opened),
 		WORLD_TEST(test_history_outlives_its_segments),
 		WORLD_TEST(test_a_dump_is_made_up_for),
+		WORLD_TEST(test_a_fold_is_told_before_blocks_are_moved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
