@@ -179,7 +179,7 @@ static void after_repair(uint64_t nr, const struct plan *plan,
 
 	if (rc < 0) {
 		complaint(nr, plan, "it can't be opened after the repair",
-			  strerror(-rc));
+			  facts_failure.message);
 		return;
 	}
 	facts_compare(&truth[plan->variant], &after, &verdict);
@@ -218,7 +218,7 @@ static void judge_fsck(uint64_t nr, const struct plan *plan,
 	    (plan_has_rows(plan) ? before_rc < 0 || verdict->errors :
 				   !all_right(before_rc, verdict)))
 		complaint(nr, plan, "fsck -n finds nothing",
-			  before_rc < 0 ? strerror(-before_rc) : verdict->text);
+			  before_rc < 0 ? facts_failure.message : verdict->text);
 	if (first.exit_code == 0) {
 		COUNT(without_effect);
 		return;

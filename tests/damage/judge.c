@@ -185,13 +185,16 @@ static void learn(struct facts *facts, struct store *store)
 	}
 }
 
+struct failure facts_failure;
+
 int facts_learn(const char *path, struct facts *out_facts)
 {
 	struct store *store;
 	int rc;
 
 	memset(out_facts, 0, sizeof(*out_facts));
-	rc = store_open(path, NULL, &store, NULL);
+	memset(&facts_failure, 0, sizeof(facts_failure));
+	rc = store_open(path, NULL, &store, &facts_failure);
 	if (rc < 0)
 		return rc;
 	learn(out_facts, store);

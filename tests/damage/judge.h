@@ -24,8 +24,9 @@ struct facts {
 };
 
 /* Opens the store, looks at everything, and leaves it as a kill would. The
- * result of opening. */
+ * result of opening; why it failed is in facts_failure. */
 int facts_learn(const char *path, struct facts *out_facts);
+extern struct failure facts_failure;
 void facts_free(struct facts *facts);
 
 struct verdict {
