@@ -17,7 +17,7 @@ files() { find "$WORK/root" ! -type d | sort; }
 
 say "everything is there; uninstalling takes all of it away"
 install
-for file in bin/cowd sbin/mount.cowd sbin/umount.fuse.cowd man/man8/cowd.8 \
+for file in bin/cowd sbin/cowd-fsck sbin/fsck.cowd sbin/mount.cowd sbin/umount.fuse.cowd man/man8/cowd.8 \
 	man/man5/cowd-format.5 man/man1/cowd-diverge.1 \
 	bash-completion/completions/cowd.bash site-functions/_cowd \
 	vendor_completions.d/cowd.fish; do
