@@ -2,8 +2,8 @@
  * The only file of fsck/ that writes to a store.
  *
  * I1: a crash leaves the index of before, or the new one, whole: the copy
- *     becomes index.bak, the old WAL is played into the old index or is gone
- *     with it, and the rename puts the copy in its place.
+ *     becomes index.bak, the old WAL goes, and the rename puts the copy in
+ *     its place.
  * I2: all names are names in the store's own directories; no link is
  *     followed.
  */
@@ -19,7 +19,6 @@
 
 #include "check.h"
 #include "file_sum.h"
-#include "index_impl.h"
 #include "io.h"
 #include "place.h"
 #include "segment_read.h"
@@ -131,25 +130,6 @@ static int make_changes(struct check *check)
 	return rc;
 }
 
-/*
- * What the old WAL holds goes into the old index: then neither is without the
- * other. If it can't, the old index is no good anyway, and index.bak is new.
- */
-static int end_wal(struct check *check)
-{
-	char path[PATH_MAX + 16];
-	sqlite3 *old = NULL;
-
-	snprintf(path, sizeof(path), "%s/index.db", check->path);
-	if (!check->replaced && connection_open(path, &old) == 0) {
-		(void)sqlite3_exec(old, connection_settings, NULL, NULL, NULL);
-		(void)sqlite3_exec(old, "PRAGMA wal_checkpoint(TRUNCATE)", NULL,
-				   NULL, NULL);
-	}
-	sqlite3_close(old);
-	return remove_name(check->dir_fd, "index.db-wal");
-}
-
 static int put_index(struct check *check, int fd)
 {
 	static const char *const fresh = "index.db.new";
@@ -162,8 +142,10 @@ static int put_index(struct check *check, int fd)
 		rc = sync_folder(dir);
 	if (rc == 0)
 		rc = file_copy(fd, dir, fresh, 0600);
+	/* Without it the old index is that of an earlier commit, which the
+	 * log leads on from; it must never stand beside the new one. */
 	if (rc == 0)
-		rc = end_wal(check);
+		rc = remove_name(dir, "index.db-wal");
 	if (rc == 0)
 		rc = sync_folder(dir);
 	if (rc == 0 && renameat(dir, fresh, dir, "index.db") < 0)
