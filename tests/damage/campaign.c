@@ -218,7 +218,8 @@ static void judge_fsck(uint64_t nr, const struct plan *plan,
 	    (plan_has_rows(plan) ? before_rc < 0 || verdict->errors :
 				   !all_right(before_rc, verdict)))
 		complaint(nr, plan, "fsck -n finds nothing",
-			  before_rc < 0 ? facts_failure.message : verdict->text);
+			  before_rc < 0 ? facts_failure.message :
+					  verdict->text);
 	if (first.exit_code == 0) {
 		COUNT(without_effect);
 		return;
