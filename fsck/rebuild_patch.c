@@ -37,6 +37,19 @@ int rebuild_patches_begin(struct rebuild *rebuild)
 	return rc;
 }
 
+/* A line that was folded after the dump is one of its own here: what has been
+ * said since of the line that it is in, and is of its generations, is its. */
+static bool climb(const struct rebuild *rebuild, uint32_t *line, uint32_t gen)
+{
+	const struct apply_line *at = apply_line_of(rebuild->apply, *line);
+
+	while (at && at->parent && at->parent < at->id && gen <= at->fork_gen) {
+		*line = at->parent;
+		at = apply_line_of(rebuild->apply, *line);
+	}
+	return at != NULL;
+}
+
 bool rebuild_line(const struct rebuild *rebuild, uint32_t *line, uint32_t gen)
 {
 	size_t i, steps = 0;
@@ -50,7 +63,7 @@ bool rebuild_line(const struct rebuild *rebuild, uint32_t *line, uint32_t gen)
 			return false;
 		*line = rebuild->folds[i].into;
 	}
-	return true;
+	return climb(rebuild, line, gen);
 }
 
 static int put_patch(struct rebuild *rebuild, uint64_t inode, uint64_t window,
