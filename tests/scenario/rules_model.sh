@@ -8,11 +8,11 @@
 need_trees
 need_program tree_model
 need python3 setfattr
+HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")
 cd "$WORK"
 
 some_tree "$B"
 no_dots "$B"
-HOOK=$(readlink -f "$(dirname "$0")/../tree/cowd_hook.sh")
 MOUNT_OPTIONS=$TREE_OPTIONS,rules=$WORK/rules
 export COWD STORE M MOUNT_OPTIONS SEED=${2:-1}
 # model DIR: what the mount shows is that.
