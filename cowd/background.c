@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "harden.h"
+
 /* Where all may write, somebody may have put another file there. */
 static int open_log(const struct background *background)
 {
@@ -56,6 +58,7 @@ static void child(const struct background *background, int ready_fd)
 	int rc;
 
 	setsid();
+	harden_daemon();
 	detach_output(background);
 	close_all_but(ready_fd);
 	rc = background->serve(background->context, ready_fd, &failure);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -15,6 +14,7 @@
 
 #include "background.h"
 #include "control.h"
+#include "harden.h"
 #include "history.h"
 #include "layer_source.h"
 #include "logging.h"
@@ -42,7 +42,7 @@ static void set_limits(void)
 {
 	struct rlimit limit;
 
-	prctl(PR_SET_DUMPABLE, 0); /* no core dumps of users' data */
+	harden_daemon();
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max :
 							  65536;

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "json_out.h"
+#include "harden.h"
 #include "layer_source.h"
 #include "logging.h"
 #include "rules_program.h"
@@ -154,6 +155,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	if (!cli || argc < 1)
 		return failure_exit_code(FAILURE_FAILED);
+	harden_process();
 	cli_catch_signals();
 	if (strcmp(basename(argv[0]), "mount.cowd") == 0)
 		return mount_helper_main(argc, argv);
