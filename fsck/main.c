@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <jansson.h>
 #include <libgen.h>
 #include <locale.h>
 #include <signal.h>
@@ -303,15 +304,44 @@ static void set_modes(struct arguments *arguments, const char *name, bool *all)
 		fsck->progress = stderr;
 }
 
+/* As docs/json.md has it for every command. */
+static void tell_failure_json(const struct arguments *arguments,
+			      const struct fsck_result *result)
+{
+	json_t *error = json_pack("{s:s, s:s, s:i, s:s, s:s*, s:s}", "schema",
+				  "cowd/error/1", "code", "failed", "exit",
+				  result->exit_code, "message", result->message,
+				  "hint", result->hint[0] ? result->hint : NULL,
+				  "object", arguments->fsck.path);
+
+	if (error)
+		json_dumpf(error, stderr, JSON_ENSURE_ASCII);
+	fputc('\n', stderr);
+	json_decref(error);
+}
+
 static void tell_failure(const struct arguments *arguments,
 			 const struct fsck_result *result)
 {
 	if (!result->message[0])
 		return;
+	if (arguments->fsck.json) {
+		tell_failure_json(arguments, result);
+		return;
+	}
 	fprintf(stderr, "cowd-fsck: %s: %s\n", arguments->fsck.path,
 		result->message);
 	if (result->hint[0])
 		fprintf(stderr, "  hint: %s\n", result->hint);
+}
+
+static void tell_undone(const struct arguments *arguments,
+			const struct fsck_result *result)
+{
+	if (arguments->fsck.json && result->exit_code == 0)
+		printf("{\"schema\": \"%s\", \"restored\": %llu}\n",
+		       "cowd/fsck-undo/1",
+		       (unsigned long long)result->fixed_count);
 }
 
 static int open_failed(const char *path)
@@ -394,6 +424,8 @@ int main(int argc, char **argv)
 		rc = fsck_run(&arguments.fsck, &result);
 	close_undo_file(&arguments);
 	tell_failure(&arguments, &result);
+	if (arguments.undo_from)
+		tell_undone(&arguments, &result);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		rc |= FSCK_EXIT_FAILED;
 	return rc;

@@ -39,12 +39,15 @@ refuses "damaged" "$WORK/bad" "$T"
 fsck 0 --undo "$WORK/undo" "$T"
 unchanged "$WORK/before"
 # Once more, as after a crash in the midst of it.
-fsck 0 --undo "$WORK/undo" "$T"
+fsck 0 --json --undo "$WORK/undo" "$T"
+[ "$(json 'd["restored"] > 2' <"$WORK/said")" = True ] || fail "no JSON"
 unchanged "$WORK/before"
 
 damage
 cowd snapshot create "$T:renamed-1@late" >"$WORK/out"
 refuses "changed since the repair" "$WORK/undo" "$T"
+fsck 8 --json --undo "$WORK/undo" "$T"
+[ "$(json 'd["schema"]' <"$WORK/said")" = cowd/error/1 ] || fail "no JSON"
 
 # Nothing repaired, nothing to undo; nor is a file replaced, or made in there.
 fresh
