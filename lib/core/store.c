@@ -422,10 +422,9 @@ static int open_all(struct store *store, const char *path,
 	if (rc == 0)
 		rc = read_config(store, failure);
 	if (rc == 0)
-		rc = index_open(store->path, &store->index, failure);
+		rc = store_open_index(store, failure);
 	if (rc < 0)
 		return rc;
-	store_watch_index(store);
 	rc = store_load_meta(store, &position, &was_clean);
 	if (rc == 0)
 		rc = store_load_graph(store);

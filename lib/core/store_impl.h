@@ -335,8 +335,8 @@ void worker_throttle(struct store *store);
 NODISCARD int worker_wait_for_room(struct store *store, uint64_t user_bytes);
 
 /* store_load.c: while the store is opened. -EUCLEAN: the index is damaged. */
-/* A transaction that is lost turns the store read-only. */
-void store_watch_index(struct store *store);
+/* Under the store's lock. A transaction that is lost turns it read-only. */
+NODISCARD int store_open_index(struct store *store, struct failure *failure);
 NODISCARD int store_load_graph(struct store *store);
 NODISCARD int store_load_meta(struct store *store,
 			      struct log_position *position, bool *out_clean);

@@ -233,7 +233,15 @@ static void lost_index(void *context, int rc)
 	(void)store_fail(context, rc, "the index can't be written");
 }
 
-void store_watch_index(struct store *store)
+int store_open_index(struct store *store, struct failure *failure)
 {
-	index_on_failure(store->index, lost_index, store);
+	int rc = index_renew_wal(store->directory_fd);
+
+	if (rc < 0)
+		return failure_errno(failure, rc, store->path,
+				     "can't write index.db-wal again");
+	rc = index_open(store->path, &store->index, failure);
+	if (rc == 0)
+		index_on_failure(store->index, lost_index, store);
+	return rc;
 }

@@ -13,7 +13,7 @@
 #include "io.h"
 #include "vfs.h"
 
-enum { VALUE_BYTES_MAX = 16 << 20 };
+enum { VALUE_BYTES_MAX = 16 << 20, RENEW_BYTES = 1 << 16 };
 
 /* What each connection is told before it touches the file. */
 const char *const connection_settings = "PRAGMA locking_mode=EXCLUSIVE;"
@@ -97,4 +97,23 @@ int connection_open_directory(const char *directory)
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int index_renew_wal(int dir_fd)
+{
+	AUTO_CLOSE int fd = io_open_own(dir_fd, "index.db-wal", O_RDWR);
+	AUTO_FREE uint8_t *data = malloc(RENEW_BYTES);
+	uint64_t at = 0;
+	ssize_t n;
+	int rc = 0;
+
+	if (fd < 0) /* another than -ENOENT is for index_open to explain */
+		return 0;
+	if (!data)
+		return -ENOMEM;
+	while (rc == 0 && (n = io_read_full(fd, data, RENEW_BYTES, at)) != 0) {
+		rc = n < 0 ? (int)n : io_write_all(fd, data, (size_t)n, at);
+		at += n > 0 ? (uint64_t)n : 0;
+	}
+	return rc == -ENOSPC || rc == -EDQUOT ? 0 : rc;
 }

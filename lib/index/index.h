@@ -29,6 +29,12 @@ NODISCARD int index_create(const char *directory, struct failure *failure);
  */
 NODISCARD int index_open(const char *directory, struct index **out_index,
 			 struct failure *failure);
+/*
+ * Before index_open, by who has the store's lock: writes index.db-wal again as
+ * it is. A flush of it may have failed: then it is in memory and not on the
+ * disk, which SQLite would move into index.db as if it were.
+ */
+NODISCARD int index_renew_wal(int dir_fd);
 /* Called once, when the transaction is lost: from then on nothing is written,
  * and what was written to it can't be read: -EIO. Under the index's lock. */
 typedef void index_failed(void *context, int rc);

@@ -97,6 +97,53 @@ static void test_a_lost_transaction_is_an_error_to_who_reads(void **state)
 	assert_int_equal(value, 1);
 }
 
+struct renewal {
+	bool refuse;
+	uint64_t written;
+};
+
+static int refuse_sync(void *context, struct io_event *event)
+{
+	const struct renewal *renewal = context;
+
+	return renewal->refuse && event->op == IO_OP_SYNC ? -EIO : 0;
+}
+
+static void count_writes(void *context, const struct io_event *event,
+			 int64_t result)
+{
+	struct renewal *renewal = context;
+
+	if (event->op == IO_OP_WRITE && result > 0)
+		renewal->written += (uint64_t)result;
+}
+
+static void test_a_wal_whose_flush_failed_is_written_again(void **state)
+{
+	struct renewal renewal = { .refuse = true };
+	const struct io_hook hook = { refuse_sync, count_writes, &renewal };
+	struct world *world = *state;
+	AUTO_CLOSE int dir_fd = connection_open_directory(world->directory);
+	char path[PATH_MAX];
+	struct stat st;
+
+	assert_int_equal(index_meta_put(world->index, "value", 1), 0);
+	io_hook = &hook;
+	assert_int_equal(index_commit(world->index), -EIO);
+	close_world(world);
+	path_in(world, "index.db-wal", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 0);
+	renewal = (struct renewal){ .refuse = false };
+	assert_int_equal(index_renew_wal(dir_fd), 0);
+	io_hook = NULL;
+	assert_int_equal(renewal.written, st.st_size);
+	open_world(world);
+	close_world(world);
+	assert_int_equal(index_renew_wal(dir_fd), 0); /* there is none */
+	open_world(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +151,7 @@ int main(void)
 		WORLD_TEST(test_a_second_opener_is_told_that_it_is_busy),
 		WORLD_TEST(test_after_a_lost_transaction_nothing_is_written),
 		WORLD_TEST(test_a_lost_transaction_is_an_error_to_who_reads),
+		WORLD_TEST(test_a_wal_whose_flush_failed_is_written_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
