@@ -194,7 +194,7 @@ static void finish_run(void)
 		check_none_left();
 		return;
 	}
-	if (was_open && !sweep.last_failed)
+	if (was_open && !sweep.last_failed && !live.failed)
 		check_reopened(&live, SIZE_MAX, 0, "opened again");
 	else
 		check_reopened(was_open ? &live : NULL,
