@@ -3,6 +3,7 @@
 # the next run ends it, and the undo file leads back.
 source "$(dirname "$0")/../support/fsck.sh"
 need strace
+export TMPDIR=$WORK # what is killed leaves its copy there
 strace -f true 2>/dev/null || skip "strace may not trace"
 make_base 3000000
 cowd create "$STORE" --base "$BASE" >"$WORK/out"
