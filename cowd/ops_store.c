@@ -72,6 +72,14 @@ static json_t *log_json(const struct store_status *status)
 			 json_size(status->recovery_ns / 1000000));
 }
 
+static json_t *room_json(const struct store_status *status)
+{
+	return json_pack("{s:o, s:o, s:b}", "free_bytes",
+			 json_size(status->host_free_bytes), "reserve_bytes",
+			 json_size(status->reserve_bytes), "set_aside",
+			 status->room_set_aside);
+}
+
 static json_t *daemon_json(struct call *call)
 {
 	return call->mounts ? json_pack("{s:i}", "pid", getpid()) : json_null();
@@ -125,6 +133,8 @@ static int status(struct call *call)
 		rc = call_put(call, "mounts", json_incref(mounts));
 	if (rc == 0)
 		rc = call_put(call, "log", log_json(now));
+	if (rc == 0)
+		rc = call_put(call, "room", room_json(now));
 	if (rc == 0)
 		rc = call_put(call, "dirty_bytes", json_size(now->dirty_bytes));
 	if (rc == 0)

@@ -108,6 +108,9 @@ struct store_status {
 	bool base_being_written;     /* somebody opened it for writing */
 	int64_t base_checked_ns;     /* realtime of the last check */
 	uint64_t deleting_snapshots; /* background work left */
+	/* On the host's file system. */
+	uint64_t host_free_bytes, reserve_bytes;
+	bool room_set_aside; /* real blocks, for when it is full */
 };
 
 /* Room on the host's file system, without the reserve. */

@@ -22,6 +22,35 @@ static void uuid_text(const uint8_t *uuid, char *text)
 	}
 }
 
+static void fill_room(struct store *store, struct store_status *status)
+{
+	uint64_t reserve = store->live.reserve_bytes;
+	struct statvfs vfs;
+
+	status->reserve_bytes = reserve;
+	status->room_set_aside = reserve > 0 && !log_is_lean(store->log) &&
+				 !index_waits(store->index);
+	if (fstatvfs(store->directory_fd, &vfs) == 0)
+		status->host_free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	if (atomic_load(&store->out_of_space)) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason),
+			 "the file system of the store is full: writes get "
+			 "ENOSPC");
+	} else if (reserve > 0 && status->host_free_bytes < 2 * reserve) {
+		status->health = STORE_HEALTH_ATTENTION;
+		snprintf(status->reason, sizeof(status->reason),
+			 "the file system of the store is nearly full: writes "
+			 "get ENOSPC when %llu MiB more are used",
+			 (unsigned long long)(status->host_free_bytes >
+							      reserve ?
+						      (status->host_free_bytes -
+						       reserve) >>
+							      20 :
+						      0));
+	}
+}
+
 static void fill_health(struct store *store, struct store_status *status)
 {
 	uint64_t damage = scrub_damage(store);
@@ -46,12 +75,7 @@ static void fill_health(struct store *store, struct store_status *status)
 				       sizeof(status->reason));
 		}
 	}
-	if (atomic_load(&store->out_of_space)) {
-		status->health = STORE_HEALTH_ATTENTION;
-		snprintf(status->reason, sizeof(status->reason),
-			 "the file system of the store is full: writes get "
-			 "ENOSPC");
-	}
+	fill_room(store, status);
 	if (atomic_load(&store->count.lost_reads)) {
 		status->health = STORE_HEALTH_ATTENTION;
 		snprintf(status->reason, sizeof(status->reason),

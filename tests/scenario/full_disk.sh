@@ -22,6 +22,18 @@ head -c 40M /dev/urandom | dd of="$image" bs=1M conv=notrunc,fsync status=none
 cp "$image" "$WORK/copy" --sparse=always
 cowd snapshot create "$STORE@s1"
 
+say "nearly full is told before"
+fallocate -l $(($(df -B1 --output=avail "$WORK/host" | tail -n 1) - (24 << 20))) \
+	"$WORK/host/other"
+cowd status --json "$STORE" >"$WORK/status" || [ $? -le 3 ]
+[ "$(json 'd["health"]' <"$WORK/status")" = attention ] ||
+	fail "$(cat "$WORK/status")"
+json 'd["reason"]' <"$WORK/status" | grep -q 'nearly full' ||
+	fail "$(cat "$WORK/status")"
+[ "$(json 'd["room"]["set_aside"]' <"$WORK/status")" = True ] ||
+	fail "$(cat "$WORK/status")"
+rm "$WORK/host/other"
+
 say "until it is full"
 if head -c 400M /dev/urandom |
 	dd of="$image" bs=1M seek=64 conv=notrunc,fsync status=none \
