@@ -30,7 +30,7 @@ random.seed(1)
 fd = os.open(path, os.O_RDWR)
 blocks = os.fstat(fd).st_size // 4096
 acked, pending, failed = {}, {}, 0
-for nr in range(40000):
+for nr in range(200000):
     block, data = random.randrange(blocks), os.urandom(16) * 256
     try:
         os.pwrite(fd, data, block * 4096)
