@@ -230,7 +230,7 @@ static void note(struct world *world, int rc, bool durable,
 	for (i = 0; i < world->between_count; i++)
 		add_state(world, &world->between[i], false);
 	/* The same state again, but durable. */
-	if (last && last->digest.hash == now->hash && !world->between_count) {
+	if (last && !world->between_count && last->digest.hash == now->hash) {
 		if (durable && last->synced_at == SIZE_MAX)
 			last->synced_at = world_changes(world);
 	} else {
