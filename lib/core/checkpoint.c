@@ -93,15 +93,31 @@ static int take_items(struct store *store) REQUIRES(store->order_lock)
 	return 0;
 }
 
+struct space_copy {
+	struct space_map *map;
+	struct space_save *save;
+};
+
+static int copy_space(void *context)
+{
+	struct space_copy *copy = context;
+
+	return space_map_begin_save(copy->map, copy->save);
+}
+
 static int begin_locked(struct store *store, struct saved_state *state)
 	REQUIRES(store->order_lock)
 {
+	struct space_copy space = { &store->space, &state->space };
 	int rc = copy_history(store, state);
 
 	if (rc == 0)
 		rc = take_items(store);
+	/* Of one instant: a segment that began in between would be the tail
+	 * of a position, and have no row. */
 	if (rc == 0)
-		rc = space_map_begin_save(&store->space, &state->space);
+		rc = log_copy_position(store->log, &state->position, copy_space,
+				       &space);
 	if (rc < 0)
 		return rc;
 	state->changes = store->changes;
@@ -114,7 +130,6 @@ static int begin_locked(struct store *store, struct saved_state *state)
 	state->next_branch = store->next_branch;
 	state->next_operation = store->next_operation;
 	state->next_inode = store->next_inode;
-	log_get_position(store->log, &state->position);
 	mutex_lock(&store->map_lock);
 	state->checkpoint_nr = store->checkpoint_nr++;
 	mutex_unlock(&store->map_lock);

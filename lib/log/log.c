@@ -493,3 +493,15 @@ void log_get_position(struct log *log, struct log_position *out_position)
 	*out_position = log->position;
 	mutex_unlock(&log->lock);
 }
+
+int log_copy_position(struct log *log, struct log_position *out_position,
+		      int (*copy)(void *context), void *context)
+{
+	int rc;
+
+	mutex_lock(&log->lock);
+	*out_position = log->position;
+	rc = copy(context);
+	mutex_unlock(&log->lock);
+	return rc;
+}

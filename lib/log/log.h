@@ -116,6 +116,11 @@ uint64_t log_flush_count(const struct log *log);
 uint64_t log_flush_ns(const struct log *log);
 /* The caller holds appends off. */
 void log_get_position(struct log *log, struct log_position *out_position);
+/* The same; copy runs while no block is handed out and no segment begins, so
+ * that what it copies is of that position. It must not call back. */
+NODISCARD int log_copy_position(struct log *log,
+				struct log_position *out_position,
+				int (*copy)(void *context), void *context);
 
 /* Not verified: the caller has the checksums. Short data reads as zeros.
  * -ENOENT: the segment is gone. */

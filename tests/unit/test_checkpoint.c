@@ -1,7 +1,11 @@
 /* The index moves forward: what is in it, what is freed by it, what fails. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "store_world.h"
+
+#include "store_impl.h"
 
 enum { B = BLOCK_BYTES };
 
@@ -15,6 +19,44 @@ int __wrap_io_sync_data(int fd)
 	if (sync_result < 0)
 		return sync_result;
 	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+/* Another thread has the tail moved once the bitmaps were copied, if it can. */
+static struct log *moving;
+static pthread_t mover;
+static atomic_bool is_moved;
+
+static void *move_tail(void *context)
+{
+	struct log_position before, now;
+	struct location at;
+
+	log_get_position(context, &before);
+	do {
+		assert_int_equal(log_reserve(context, 256, &at), 0);
+		log_get_position(context, &now);
+	} while (now.tail_segment == before.tail_segment);
+	atomic_store(&is_moved, true);
+	return NULL;
+}
+
+int __real_space_map_begin_save(struct space_map *map,
+				struct space_save *out_save);
+int __wrap_space_map_begin_save(struct space_map *map,
+				struct space_save *out_save);
+
+int __wrap_space_map_begin_save(struct space_map *map,
+				struct space_save *out_save)
+{
+	int rc = __real_space_map_begin_save(map, out_save), i;
+
+	if (!moving)
+		return rc;
+	assert_int_equal(pthread_create(&mover, NULL, move_tail, moving), 0);
+	moving = NULL;
+	for (i = 0; i < 100 && !atomic_load(&is_moved); i++)
+		usleep(2000);
+	return rc;
 }
 
 static int teardown(void **state)
@@ -133,6 +175,36 @@ static void test_a_snapshot_that_cannot_flush_stops_the_store(void **state)
 	assert_true(store_sync(world->store) < 0);
 }
 
+static int find_row(void *context, const struct segment_row *row)
+{
+	uint32_t *wanted = context;
+
+	if (row->id == *wanted)
+		*wanted = 0;
+	return 0;
+}
+
+static void test_the_segment_of_the_tail_has_a_row(void **state)
+{
+	struct store_world *world = *state;
+	uint32_t wanted;
+	int64_t tail;
+
+	world_write(world, 0, B, 2);
+	moving = world->store->log;
+	assert_int_equal(store_checkpoint(world->store), 0);
+	assert_int_equal(pthread_join(mover, NULL), 0);
+	assert_int_equal(index_meta_get(world->store->index, "log_tail_segment",
+					&tail),
+			 0);
+	wanted = (uint32_t)tail;
+	assert_int_equal(
+		index_segments_load(world->store->index, find_row, &wanted), 0);
+	assert_int_equal(wanted, 0);
+	world_crash(world);
+	world_check(world);
+}
+
 #define FLUSH_TEST(test) \
 	cmocka_unit_test_setup_teardown(test, world_setup, teardown)
 
@@ -145,6 +217,7 @@ int main(void)
 		FLUSH_TEST(
 			test_a_checkpoint_that_cannot_flush_changes_no_index),
 		FLUSH_TEST(test_a_snapshot_that_cannot_flush_stops_the_store),
+		FLUSH_TEST(test_the_segment_of_the_tail_has_a_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
