@@ -103,7 +103,8 @@ def look(path, slot):
     try:
         with open(path, "rb") as file:
             data = file.read()
-            version = int(data.split()[-1]) if data else -1
+            word = data.split()[-1] if data else b"-1"
+            version = int(word) if word.lstrip(b"-").isdigit() else 0
             if data and data != text(slot, version):
                 return f"torn: {data!r}"
             if version > 0 and (
