@@ -505,7 +505,9 @@ static int name_all(struct namer *namer)
 		rc = store_checkpoint(namer->store);
 	if (rc == 0)
 		rc = list_viewers(namer);
-	qsort(batch->hits, batch->hit_count, sizeof(batch->hits[0]), by_place);
+	if (batch->hit_count > 0)
+		qsort(batch->hits, batch->hit_count, sizeof(batch->hits[0]),
+		      by_place);
 	if (rc == 0)
 		rc = name_metadata(namer);
 	if (rc == 0)

@@ -207,6 +207,22 @@ static void change_name(const struct fuzz_store *store, const struct step *step)
 	}
 }
 
+/* A record block in another place is none: with the last ones all that speaks
+ * of the end of the log may be gone, and what is left be a torn tail. */
+static bool hides_records(const struct fuzz_store *store,
+			  const struct step *step)
+{
+	const struct stored_file *file =
+		&store->files[step->which % store->file_count];
+	size_t count = file->len_bytes / FORMAT_BLOCK_BYTES;
+
+	return count > 0 &&
+	       (memcmp(file->bytes + step->where % count * FORMAT_BLOCK_BYTES,
+		       "CREC", 4) == 0 ||
+		memcmp(file->bytes + step->value % count * FORMAT_BLOCK_BYTES,
+		       "CREC", 4) == 0);
+}
+
 /* True: see fuzz_store_damage. */
 static bool play(const struct fuzz_store *store, const uint8_t *bytes)
 {
@@ -236,12 +252,16 @@ static bool play(const struct fuzz_store *store, const uint8_t *bytes)
 	case STEP_FILE:
 		change_name(store, &step);
 		return false;
+	case STEP_CUT:
+		change_bytes(store, &step);
+		return false;
 	case STEP_XOR:
 	case STEP_PUT:
-	case STEP_CUT:
+		change_bytes(store, &step);
+		return is_segment;
 	case STEP_SWAP:
 		change_bytes(store, &step);
-		return is_segment && step.kind != STEP_CUT;
+		return is_segment && !hides_records(store, &step);
 	}
 	return false;
 }

@@ -13,7 +13,7 @@ static size_t put(uint8_t *data, uint32_t block, size_t at,
 	struct record_place place = { SEED, 3, 1, block, (uint32_t)at };
 	struct record record = { .lsn = 9 + at,
 				 .type = type,
-				 .payload = payload,
+				 .payload = payload ? payload : "",
 				 .payload_bytes = payload_bytes };
 
 	record_encode(&place, &record, data + at);
