@@ -160,6 +160,9 @@ static int add_source(struct arguments *arguments, const char *path)
 
 	if (fsck->heal_count == FSCK_HEAL_MAX)
 		return wrong("--heal-from is given too often", NULL);
+	/* Not noticed otherwise unless something is damaged. */
+	if (access(path, R_OK) < 0)
+		return wrong("--heal-from can't be read", path);
 	fsck->heal_from[fsck->heal_count++] = path;
 	return 0;
 }

@@ -47,6 +47,7 @@ fsck 16 -n
 fsck 16 -n -y "$T"
 fsck 16 --nonsense "$T"
 fsck 16 --check=nothing "$T"
+fsck 16 -n --heal-from="$WORK/not there" "$T"
 fsck 16 -n "$T" "$T"
 
 [ "$(id -u)" -eq 0 ] || exit 0
